@@ -1,0 +1,84 @@
+// How a mistake in a configuration is told: where it is, what it says there, what was expected, what to do.
+
+/** A stretch of one line. Lines and columns count from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+  readonly length: number;
+}
+
+/** Something a person should know about a configuration; an error keeps it from being used. */
+export interface Diagnostic extends Place {
+  readonly severity: 'error' | 'warning';
+  /** What is wrong, in one sentence without a full stop. */
+  readonly message: string;
+  /** What was expected, or what to do about it. */
+  readonly hint?: string;
+}
+
+/** A piece of a configuration and where it stands. */
+export interface Spot extends Place {
+  readonly text: string;
+}
+
+/** Thrown by value parsers; the directive loop turns it into a Diagnostic and goes on with the next line. */
+export class Problem extends Error {
+  readonly place: Place;
+  readonly hint: string | undefined;
+  constructor(place: Place, message: string, hint?: string) {
+    super(message);
+    this.place = place;
+    this.hint = hint;
+  }
+}
+
+/** The diagnostic of a problem, or the thrown thing itself again when it is none. */
+export function problemToError(thrown: unknown): Diagnostic {
+  if (!(thrown instanceof Problem)) throw thrown;
+  return errorAt(thrown.place, thrown.message, thrown.hint);
+}
+
+export function errorAt(place: Place, message: string, hint?: string): Diagnostic {
+  return diagnostic('error', place, message, hint);
+}
+
+export function warningAt(place: Place, message: string, hint?: string): Diagnostic {
+  return diagnostic('warning', place, message, hint);
+}
+
+function diagnostic(severity: Diagnostic['severity'], place: Place, message: string, hint?: string): Diagnostic {
+  const { line, column, length } = place;
+  return { severity, line, column, length, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+export interface FormatOptions {
+  /** The file's name as it is to be shown. */
+  readonly file: string;
+  /** The configuration's lines, secrets already masked. */
+  readonly lines: readonly string[];
+  readonly color?: boolean;
+}
+
+/** The diagnostic as compilers show it: a headline with file, line and column, the line underlined, and the hint. */
+export function formatDiagnostic(found: Diagnostic, { file, lines, color = false }: FormatOptions): string {
+  const paint = (code: string, text: string): string => (color ? `\x1b[${code}m${text}\x1b[0m` : text);
+  const tone = found.severity === 'error' ? '31' : '33';
+  const head = `${paint('1', `${file}:${found.line}:${found.column}:`)} ${paint(`1;${tone}`, `${found.severity}:`)} ${found.message}`;
+  const source = lines[found.line - 1];
+  const out = [head];
+  if (source !== undefined) {
+    const gutter = String(found.line).padStart(5);
+    // The same tabs above and below, so that the underline stands right at any tab width.
+    const indent = source.slice(0, found.column - 1).replace(/[^\t]/g, ' ');
+    const visible = Math.max(1, Math.min(found.length, source.length - found.column + 1));
+    out.push(`${gutter} | ${source}`);
+    out.push(`${' '.repeat(5)} | ${indent}${paint(`1;${tone}`, '^'.repeat(visible))}`);
+  }
+  if (found.hint !== undefined) out.push(`${' '.repeat(5)} = ${found.hint}`);
+  return out.join('\n');
+}
+
+/** Diagnostics in the order of the file. */
+export function inFileOrder(found: readonly Diagnostic[]): Diagnostic[] {
+  return [...found].sort((a, b) => a.line - b.line || a.column - b.column);
+}

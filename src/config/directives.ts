@@ -1,0 +1,160 @@
+// The configuration language: one row per directive, with its scope, parser, default and documentation. README's table is made from it.
+import type { Place } from './diagnostic.ts';
+import { fallbackOf, realOf, virtualOf } from './server-values.ts';
+import {
+  absolutePath,
+  alertStates,
+  anySpot,
+  checkType,
+  command,
+  count,
+  freeText,
+  logTarget,
+  mailAddresses,
+  oneOf,
+  perlRegex,
+  persistence,
+  port,
+  quoted,
+  quotedSpot,
+  scheduler,
+  schedulerFlags,
+  seconds,
+  secondsOrZero,
+  type ValueParser,
+  yesNo,
+} from './values.ts';
+
+/** Where a directive may stand. `both`: the global value is the default of every virtual block. */
+export type Scope = 'global' | 'virtual' | 'both';
+
+/** What a directive is. */
+export interface Directive<T> {
+  readonly scope: Scope;
+  /** The value as documentation shows it. */
+  readonly syntax: string;
+  readonly parse: ValueParser<T>;
+  /** What holds without the directive, in words; empty when there is nothing to say. */
+  readonly byDefault: string;
+  readonly doc: string;
+  /** May be given more than once; otherwise the last one counts. */
+  readonly repeatable?: true;
+  /** The value is never shown. */
+  readonly secret?: true;
+  /** Parsed and validated, but without effect yet for values where this holds. */
+  pending?(value: T): boolean;
+  /** A warning that using it deserves. */
+  readonly deprecated?: string;
+}
+
+const SERVICES = [
+  'dns', 'ftp', 'http', 'https', 'http_proxy', 'imap', 'imaps', 'ldap', 'ldaps', 'mysql', 'nntp', 'none', 'oracle',
+  'pgsql', 'pop', 'pops', 'radius', 'simpletcp', 'sip', 'smtp', 'submission',
+] as const; // biome-ignore format: a list to read
+export type ServiceName = (typeof SERVICES)[number];
+
+const always = (): boolean => true;
+const whenTrue = (value: boolean): boolean => value;
+
+function row<T>(
+  scope: Scope,
+  syntax: string,
+  parse: ValueParser<T>,
+  byDefault: string,
+  doc: string,
+  more: Pick<Directive<T>, 'repeatable' | 'secret' | 'pending' | 'deprecated'> = {},
+): Directive<T> {
+  return { scope, syntax, parse, byDefault, doc, ...more };
+}
+
+const text = (expected: string): ValueParser<string> => quoted(expected);
+
+/** Every directive of ldirectord.cf(5) and ours. The manual page of ldirectord is the source of each row without another. */
+// biome-ignore format: a table is read by its columns
+export const DIRECTIVES = {
+  virtual: row('global', 'address:port | host:port | mark', virtualOf(4), '', 'Opens the block of a virtual service: IPv4 address or host and port, or a firewall mark.', { repeatable: true }),
+  virtual6: row('global', '[address]:port | host:port | mark', virtualOf(6), '', 'The same for IPv6.', { repeatable: true }),
+
+  checkinterval: row('both', 'seconds', seconds, '10', 'Time from the start of one check of a server to the start of the next.'),
+  checktimeout: row('both', 'seconds', seconds, 'negotiatetimeout, else 5', 'Time limit of a connect, ping or external check.'),
+  negotiatetimeout: row('both', 'seconds', seconds, 'checktimeout, else 30', 'Time limit of a negotiate check, from its first packet to its last.'),
+  failurecount: row('both', 'n', count, '1', 'Failed checks in a row before a server counts as down.'),
+  checkcount: row('both', 'n', count, '1', 'Attempts of a ping check before it fails.', { deprecated: 'failurecount does the same for every kind of check' }),
+  quiescent: row('both', 'yes | no', yesNo, 'no', 'yes: a server that is down stays in the table with weight 0, so its connections end by themselves. no: it is removed.'),
+  cleanstop: row('both', 'yes | no', yesNo, 'yes', 'yes: stop removes our virtual services from the kernel. no: it leaves the table as it is.'),
+  fallback: row('both', 'host[:port] [gate|masq|ipip]', fallbackOf(4), 'none; gate, the port of the virtual', 'Gets the traffic of a virtual while none of its real servers is up.'),
+  fallback6: row('both', '[host][:port] [gate|masq|ipip]', fallbackOf(6), 'none; gate, the port of the virtual', 'The same for IPv6.'),
+  fallbackcommand: row('both', '"program [arguments]"', command, 'none', 'Run with `start|stop VIP:PORT tcp|udp` when the last real server of a virtual goes down, and when the first comes up.'),
+  emailalert: row('both', 'address[, address…]', mailAddresses, 'none', 'Who gets mail about changes.', { pending: always }),
+  emailalertfreq: row('both', 'seconds', secondsOrZero, '0', 'Time between repeated mails while a server is down; 0 sends none.', { pending: always }),
+  emailalertstatus: row('both', 'all | none | starting, running, stopping, reloading', alertStates, 'all', 'States of the daemon in which mail is sent.', { pending: always }),
+  smtp: row('both', 'host', text('a host name or address'), 'sendmail', 'Mail server for alerts.', { pending: always }),
+
+  readdquiescent: row('global', 'yes | no', yesNo, 'no', 'yes: a server that is down and was removed by hand is put back with weight 0.'),
+  autoreload: row('global', 'yes | no', yesNo, 'no', 'Reload when the file changes.', { pending: whenTrue }),
+  callback: row('global', '"program"', absolutePath, 'none', 'Run with the name of the configuration when the file has changed.', { pending: always }),
+  execute: row('global', 'configuration', text('the name of a configuration'), 'none', 'Another configuration, started and stopped with this one.', { repeatable: true, pending: always }),
+  fork: row('global', 'yes | no', yesNo, 'no', 'Accepted: virtual services are always checked independently of each other.', {}),
+  supervised: row('global', 'yes | no', yesNo, 'no', 'Stay in the foreground and log to standard output.', { pending: whenTrue }),
+  logfile: row('global', '"/path" | facility', logTarget, '/var/log/ldirectord.log', 'Where log lines go.', { pending: (target) => target.kind === 'syslog' }),
+  logformat: row('global', 'classic | json', oneOf('classic', 'json'), 'classic', "classic: ldirectord's lines. json: one object a line. (Ours.)"),
+  emailalertfrom: row('global', 'address', freeText, 'root', 'Sender of alert mail.', { pending: always }),
+  maintenancedir: row('global', '/path', absolutePath, 'none', 'A file in it named like a server (address:port, address or host name) takes the server out of service.', { pending: always }),
+
+  real: row('virtual', 'host[->host][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(4), 'weight 1, the port of the virtual', 'A real server, or a range of them.', { repeatable: true }),
+  real6: row('virtual', '[host][->[host]][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(6), 'weight 1, the port of the virtual', 'The same for IPv6.', { repeatable: true }),
+  checktype: row('virtual', 'negotiate | connect | ping | external | external-perl | on | off | N', checkType, 'negotiate', 'What a check does; N: that many connect checks between two negotiate checks.'),
+  service: row('virtual', SERVICES.join(' | '), oneOf(...SERVICES), 'by the port of the virtual, else none', 'What a negotiate check speaks; none is always up.'),
+  checkcommand: row('virtual', '"program [arguments]"', command, '/bin/true', "The program of an external check; it gets the virtual's address (or mark) and port, and the real's address and port."),
+  checkport: row('virtual', '1..65535', port, 'the port of the real server', 'Port to check when it is not the one that serves.'),
+  request: row('virtual', '"text"', (value) => quotedSpot(value, 'a request in double quotes'), '/', 'What to ask for: a path (a leading / is added), an absolute URL, a name, a query.'),
+  receive: row('virtual', '"regex"', perlRegex, 'any answer', 'Perl regular expression that the answer must match.'),
+  httpmethod: row('virtual', 'GET | HEAD', (value) => oneOf('GET', 'HEAD')({ ...value, text: value.text.toUpperCase() }), 'GET', 'Method of an HTTP check.'),
+  virtualhost: row('virtual', '"host"', text('a host name'), 'the address of the real server', 'Host header of an HTTP check, and server name of an HTTPS one.'),
+  login: row('virtual', '"user"', text('a user name'), 'none; ftp: anonymous', 'User name for services that log in.'),
+  passwd: row('virtual', '"password"', text('a password'), 'none', 'Password for services that log in.', {
+    secret: true,
+  }),
+  database: row('virtual', '"name"', text('the name of a database'), 'none', 'Database of an SQL check.'),
+  secret: row('virtual', '"secret"', text('a RADIUS secret'), 'none', 'Shared secret of a RADIUS check.', {
+    secret: true,
+  }),
+  scheduler: row('virtual', 'name', scheduler, 'wrr', 'How the kernel chooses a server (ipvsadm -s).'),
+  schedflags: row('virtual', 'flag[,flag…]', schedulerFlags, 'none', 'Flags of the scheduler (ipvsadm -b).'),
+  persistent: row('virtual', 'seconds', persistence, 'off', 'Send a client to the same server for this long.'),
+  netmask: row('virtual', 'w.x.y.z | prefix length', anySpot, 'each client for itself', 'Group clients for persistence: a dotted quad for IPv4, 1..128 for IPv6.'),
+  protocol: row('virtual', 'tcp | udp | fwm', oneOf('tcp', 'udp', 'fwm'), 'tcp; udp on port 53; fwm for a mark', 'What is balanced.'),
+  ops: row('virtual', 'yes | no', yesNo, 'no', 'One-packet scheduling, for UDP and firewall marks.'),
+  monitorfile: row('virtual', '"/path"', absolutePath, 'none', 'A line for every check goes to this file.', { pending: always }),
+  servicename: row('virtual', 'text', freeText, 'none', 'Name of the service in alert mail.', { pending: always }),
+  comment: row('virtual', 'text', freeText, 'none', 'Note that goes into alert mail.', { pending: always }),
+  load: row('virtual', '"text"', text('text'), 'none', 'Accepted for old files; ldirectord does nothing with it either.', {}),
+} as const satisfies Record<string, Directive<unknown>>;
+
+export type DirectiveName = keyof typeof DIRECTIVES;
+export type ValueOf<K extends DirectiveName> = ReturnType<(typeof DIRECTIVES)[K]['parse']>;
+
+/** A parsed value and where its line says it. */
+export interface Located<T> {
+  readonly value: T;
+  readonly place: Place;
+}
+
+/** What a scope was given, in the order of the file. */
+export type Given = { readonly [K in DirectiveName]?: Located<ValueOf<K>>[] };
+
+/** The value that counts: the last one given for a name, with its place. */
+export function last<K extends DirectiveName>(given: Given, name: K): Located<ValueOf<K>> | undefined {
+  return given[name]?.at(-1) as Located<ValueOf<K>> | undefined;
+}
+
+/** Refused, with what took their place. */
+export const REPLACED: Readonly<Record<string, string>> = {
+  timeout: 'use checktimeout (connect, ping and external checks) and negotiatetimeout (negotiate checks)',
+  connecttimeout: 'use negotiatetimeout',
+};
+
+/** The row of a name, whatever its value type. */
+export function directive(name: string): Directive<unknown> | undefined {
+  return Object.hasOwn(DIRECTIVES, name) ? (DIRECTIVES[name as DirectiveName] as Directive<unknown>) : undefined;
+}

@@ -1,0 +1,140 @@
+// Lines -> Draft: which directive stands where, with its value read. Names are still names; defaults are not filled in.
+import { type Diagnostic, errorAt, type Place, problemToError, warningAt } from './diagnostic.ts';
+import {
+  DIRECTIVES,
+  type Directive,
+  type DirectiveName,
+  directive,
+  type Given,
+  type Located,
+  REPLACED,
+} from './directives.ts';
+import { type ConfigLine, readLines, splitLines } from './lines.ts';
+import type { VirtualText } from './server-values.ts';
+import { nearest } from './suggest.ts';
+import { placeOf } from './values.ts';
+
+/** One virtual block. */
+export interface DraftVirtual {
+  readonly address: VirtualText;
+  readonly place: Place;
+  readonly given: Given;
+}
+
+/** A file as far as it can be understood without looking up names. */
+export interface Draft {
+  readonly given: Given;
+  readonly virtuals: readonly DraftVirtual[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** The file's lines with secrets masked, for showing diagnostics. */
+  readonly lines: readonly string[];
+}
+
+/** Reads a whole file; every error in it becomes a diagnostic. */
+export function parse(text: string): Draft {
+  const raw = splitLines(text);
+  const { lines, diagnostics } = readLines(raw);
+  const globals: Given = {};
+  const virtuals: DraftVirtual[] = [];
+  let block: Given | 'none' = 'none';
+  for (const entry of lines) {
+    try {
+      if (entry.key.text === 'virtual' || entry.key.text === 'virtual6') {
+        // Opened even when the virtual= line itself is wrong: the lines of its block are checked all the same.
+        block = {};
+        if (entry.indented) {
+          diagnostics.push(
+            errorAt(
+              entry.key,
+              `${entry.key.text}= is indented`,
+              'start it in the first column: it opens a block of its own',
+            ),
+          );
+        }
+        const address = DIRECTIVES[entry.key.text].parse(valueSpotOf(entry));
+        virtuals.push({ address, place: placeOf(address.spot), given: block });
+        continue;
+      }
+      if (!entry.indented) block = 'none';
+      const where = entry.indented ? 'virtual' : 'global';
+      const row = rowOf(entry, where, block !== 'none', diagnostics);
+      if (row === undefined) continue;
+      const target = entry.indented && block !== 'none' ? block : globals;
+      store(target, entry, row, diagnostics);
+    } catch (thrown) {
+      diagnostics.push(problemToError(thrown));
+    }
+  }
+  return { given: globals, virtuals, diagnostics, lines: raw.map(maskSecret) };
+}
+
+function valueSpotOf(entry: ConfigLine) {
+  return entry.value ?? { ...entry.key, text: '' };
+}
+
+function rowOf(
+  entry: ConfigLine,
+  where: 'global' | 'virtual',
+  inBlock: boolean,
+  diagnostics: Diagnostic[],
+): Directive<unknown> | undefined {
+  const name = entry.key.text;
+  const row = directive(name);
+  const fail = (message: string, hint: string): undefined => {
+    diagnostics.push(errorAt(entry.key, message, hint));
+  };
+  if (row === undefined) {
+    const replaced = Object.hasOwn(REPLACED, name) ? REPLACED[name] : undefined;
+    if (replaced !== undefined) return fail(`${name} is no longer used`, replaced);
+    const near = nearest(name, Object.keys(DIRECTIVES));
+    return fail(
+      `unknown directive "${name}"`,
+      near === undefined ? 'see the table of directives in the README' : `did you mean "${near}"?`,
+    );
+  }
+  if (where === 'virtual' && !inBlock) {
+    return fail(
+      'this line is indented, but no virtual block is open',
+      row.scope === 'virtual' ? 'it belongs below a virtual= line' : 'start it in the first column',
+    );
+  }
+  if (where === 'virtual' && row.scope === 'global') {
+    return fail(`${name} is a global directive`, 'move it above the first virtual= line, unindented');
+  }
+  if (where === 'global' && row.scope === 'virtual') {
+    return fail(`${name} belongs into a virtual block`, 'indent it by a tab or four spaces, below its virtual= line');
+  }
+  if (entry.value === undefined && name !== 'supervised')
+    return fail(`${name} has no value`, `expected: ${name} = ${row.syntax}`);
+  return row;
+}
+
+function store(target: Given, entry: ConfigLine, row: Directive<unknown>, diagnostics: Diagnostic[]): void {
+  const name = entry.key.text as DirectiveName;
+  const bare = entry.value === undefined;
+  const value = bare ? true : row.parse(valueSpotOf(entry));
+  const lists = target as Record<string, Located<unknown>[]>;
+  lists[name] ??= [];
+  const list = lists[name];
+  const before = list.at(-1);
+  const warn = (message: string, hint: string) => diagnostics.push(warningAt(entry.key, message, hint));
+  if (before !== undefined && row.repeatable === undefined)
+    warn(`${name} is given again`, `this one counts, not that of line ${before.place.line}`);
+  if (bare) warn('supervised stands alone', 'it means yes; write supervised = yes');
+  if (row.deprecated !== undefined) warn(`${name} is deprecated`, row.deprecated);
+  if (row.pending?.(value))
+    warn(`${name} has no effect yet`, 'this version reads and checks it, and does nothing with it');
+  list.push({ value, place: placeOf(valueSpotOf(entry)) });
+}
+
+/** Hides what follows the `=` of a line whose value is, or by its name may be, a secret. */
+function maskSecret(line: string): string {
+  const [, head, key] = /^(\s*([\w-]+)\s*=)/.exec(line) ?? [];
+  if (head === undefined || key === undefined) return line;
+  const row = directive(key);
+  const hidden =
+    row === undefined
+      ? /pass|pwd|secret/i.test(key) || directive(nearest(key, Object.keys(DIRECTIVES)) ?? '')?.secret
+      : row.secret;
+  return hidden ? `${head} ********` : line;
+}

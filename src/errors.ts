@@ -1,0 +1,29 @@
+// The few kinds of error that are told apart by their code, never by their text.
+
+/** A server did not pass its check; the message is the reason a person reads. */
+export class CheckFailure extends Error {
+  readonly code = 'CHECK_FAILED';
+  override name = 'CheckFailure';
+}
+
+/** The kernel's table could not be read or changed; the message says what ipvsadm said. */
+export class IpvsError extends Error {
+  readonly code = 'IPVS';
+  override name = 'IpvsError';
+}
+
+/** A command line or start-up problem that ends the program with `exitCode`. */
+export class UsageError extends Error {
+  readonly code = 'USAGE';
+  override name = 'UsageError';
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
