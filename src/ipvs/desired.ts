@@ -1,0 +1,102 @@
+// (config, health) -> the table that should be in the kernel.
+import { type Config, kernelPort, type Real, type Virtual } from '../config/model.ts';
+import type { State } from '../health/health.ts';
+import {
+  type Destination,
+  destinationKey,
+  isFullMask,
+  kernelFlags,
+  type ServiceId,
+  type ServiceOptions,
+  serviceKey,
+} from './table.ts';
+
+/** What to do about a destination that the kernel does not have: put it there, only if it never was there, or nothing. */
+export type WhenMissing = 'add' | 'add-once' | 'leave';
+
+export interface DesiredDestination extends Destination {
+  readonly role: 'real' | 'fallback';
+  readonly whenMissing: WhenMissing;
+}
+
+export interface DesiredService extends ServiceId, ServiceOptions {
+  readonly destinations: ReadonlyMap<string, DesiredDestination>;
+}
+
+/** Desired services by `serviceKey`. */
+export type Desired = ReadonlyMap<string, DesiredService>;
+
+/** The state of a real server within a virtual. */
+export type StateOf = (virtual: Virtual, real: Real) => State;
+
+/** The destination that stands for a real server, at full weight. */
+export function realDestination(virtual: Virtual, real: Real): Destination {
+  const { address, forwarding, weight, lowerThreshold, upperThreshold } = real;
+  return { address, port: kernelPort(real, virtual), forwarding, weight, lowerThreshold, upperThreshold };
+}
+
+/**
+ * Whether the fallback takes the traffic: every real server is known to be down. Before the first checks nothing is known,
+ * and checktype = off means that neither real servers nor the fallback are wanted (ldirectord's manual).
+ */
+export function needsFallback(virtual: Virtual, stateOf: StateOf): boolean {
+  return virtual.reals.every((real) => stateOf(virtual, real) === 'down' && real.check.spec.kind !== 'off');
+}
+
+/** The services of a configuration as they should be. */
+export function desiredTable(config: Config, stateOf: StateOf): Desired {
+  const table = new Map<string, DesiredService>();
+  for (const virtual of config.virtuals) {
+    const { protocol, family, address, port, mark, netmask } = virtual;
+    const destinations = new Map<string, DesiredDestination>();
+    for (const real of virtual.reals) {
+      const destination = desiredReal(virtual, real, stateOf(virtual, real), config.readdQuiescent);
+      if (destination !== undefined) destinations.set(destinationKey(destination), destination);
+    }
+    if (virtual.fallback !== undefined && needsFallback(virtual, stateOf)) {
+      const fallback = desiredFallback(virtual, virtual.fallback);
+      destinations.set(destinationKey(fallback), fallback);
+    }
+    table.set(serviceKey(virtual), {
+      protocol,
+      family,
+      address,
+      port,
+      mark,
+      scheduler: virtual.scheduler,
+      flags: kernelFlags(virtual.schedulerFlags),
+      persistentSeconds: virtual.persistentSeconds,
+      ...(netmask === undefined || isFullMask(netmask, family) ? {} : { netmask }),
+      onePacket: virtual.onePacket,
+      destinations,
+    });
+  }
+  return table;
+}
+
+function desiredReal(
+  virtual: Virtual,
+  real: Real,
+  state: State,
+  readdQuiescent: boolean,
+): DesiredDestination | undefined {
+  const full = realDestination(virtual, real);
+  const role = 'real';
+  if (state === 'up') return { ...full, role, whenMissing: 'add' };
+  if (virtual.quiescent) return { ...full, weight: 0, role, whenMissing: readdQuiescent ? 'add' : 'add-once' };
+  // Not quiescent: a server that is down has no place in the table; one that is not known yet may keep a weight of 0.
+  return state === 'unknown' ? { ...full, weight: 0, role, whenMissing: 'leave' } : undefined;
+}
+
+function desiredFallback(virtual: Virtual, fallback: NonNullable<Virtual['fallback']>): DesiredDestination {
+  const { address, forwarding } = fallback;
+  const destination = {
+    address,
+    port: kernelPort(fallback, virtual),
+    forwarding,
+    weight: 1,
+    lowerThreshold: 0,
+    upperThreshold: 0,
+  };
+  return { ...destination, role: 'fallback', whenMissing: 'add' };
+}
