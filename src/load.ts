@@ -1,0 +1,97 @@
+// Reads a configuration file and understands it: the text, the names in it, and the files it wants to write.
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder } from './config/diagnostic.ts';
+import { last } from './config/directives.ts';
+import type { Config } from './config/model.ts';
+import { hostNames, parseServices } from './config/names.ts';
+import { type Draft, parse } from './config/parse.ts';
+import { resolve } from './config/resolve.ts';
+import { messageOf } from './errors.ts';
+import { readServices, resolveHost } from './system/resolver.ts';
+
+export interface Loaded {
+  readonly path: string;
+  /** Absent when there are errors. */
+  readonly config: Config | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The file's lines with secrets masked. */
+  readonly lines: readonly string[];
+}
+
+/** Loads a file. Rejects with a system error when it cannot be read; everything else is a diagnostic. */
+export async function load(path: string): Promise<Loaded> {
+  return loadText(await readFile(path, 'utf8'), path);
+}
+
+/** The same for text that is at hand. */
+export async function loadText(text: string, path: string): Promise<Loaded> {
+  const draft = parse(text);
+  const addresses = new Map<string, string>();
+  const [services] = await Promise.all([
+    readServices(),
+    ...hostNames(draft).map(async ({ host, family }) => {
+      const found = await resolveHost(host, family).catch(() => []);
+      const address = found.find((each) => each.family === family)?.address;
+      if (address !== undefined) addresses.set(`${family} ${host}`, address);
+    }),
+  ]);
+  const names = {
+    address: ({ host, family }: { host: string; family: number }) => addresses.get(`${family} ${host}`),
+    port: parseServices(services),
+  };
+  const { config, diagnostics } = resolve(draft, names);
+  const unwritable = await unwritableFiles(draft);
+  return {
+    path,
+    config: unwritable.length > 0 ? undefined : config,
+    diagnostics: inFileOrder([...diagnostics, ...unwritable]),
+    lines: draft.lines,
+  };
+}
+
+/** Files that the configuration wants written and that cannot be. Nothing is created. */
+async function unwritableFiles(draft: Draft): Promise<Diagnostic[]> {
+  const logFile = last(draft.given, 'logfile');
+  const wanted = [
+    ...(logFile?.value.kind === 'file' ? [{ place: logFile.place, path: logFile.value.path, name: 'logfile' }] : []),
+    ...draft.virtuals.flatMap(({ given }) => {
+      const monitor = last(given, 'monitorfile');
+      return monitor === undefined ? [] : [{ place: monitor.place, path: monitor.value, name: 'monitorfile' }];
+    }),
+  ];
+  const found = await Promise.all(
+    wanted.map(async ({ place, path, name }) => {
+      const problem = await whyUnwritable(path);
+      return problem === undefined
+        ? []
+        : [
+            errorAt(
+              place,
+              `cannot write the ${name} ${path}: ${problem}`,
+              'create its directory, mend its permissions, or name another file',
+            ),
+          ];
+    }),
+  );
+  return found.flat();
+}
+
+async function whyUnwritable(path: string): Promise<string | undefined> {
+  try {
+    await access(path, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return messageOf(error);
+  }
+  return access(dirname(path), constants.W_OK | constants.X_OK).then(
+    () => undefined,
+    (error) => messageOf(error),
+  );
+}
+
+/** The diagnostics as text, one block each. */
+export function formatDiagnostics({ path, lines, diagnostics }: Loaded, color = false): string[] {
+  return diagnostics.map((found) => formatDiagnostic(found, { file: path, lines, color }));
+}

@@ -1,0 +1,96 @@
+// Where log lines go and what they look like: ldirectord's lines, pino's JSON, or a readable terminal.
+import type { Writable } from 'node:stream';
+
+/** What a line is about; JSON lines carry these as fields. */
+export interface Fields {
+  readonly virtual?: string;
+  readonly real?: string;
+  readonly reason?: string;
+  readonly durationMs?: number;
+}
+
+export type Level = 'error' | 'warn' | 'info' | 'debug';
+
+export interface Logger {
+  /** Whether debug lines go anywhere: what costs something to say is only said then. */
+  readonly verbose: boolean;
+  error(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  debug(message: string, fields?: Fields): void;
+  /** Writes what is still pending, and lets go of the file. */
+  close(): void;
+}
+
+/** Takes whole lines. */
+export interface LineSink {
+  write(line: string): void;
+  close(): void;
+}
+
+type WriteEntry = (level: Level, message: string, fields: Fields) => void;
+
+function loggerOf(write: WriteEntry, sink: LineSink, verbose: boolean): Logger {
+  const at =
+    (level: Level) =>
+    (message: string, fields: Fields = {}): void =>
+      write(level, message, fields);
+  return {
+    verbose,
+    error: at('error'),
+    warn: at('warn'),
+    info: at('info'),
+    debug: verbose ? at('debug') : () => {},
+    close: () => sink.close(),
+  };
+}
+
+/** `[Mon Nov 23 01:13:16 2026|ldirectord.cf|1743] message`: ldirectord's format, which log watchers know. */
+export function classicLogger(
+  sink: LineSink,
+  configName: string,
+  pid: number,
+  now: () => Date = () => new Date(),
+): Logger {
+  const write: WriteEntry = (level, message) => {
+    const prefix = `[${asctime(now())}|${configName}|${pid}] `;
+    const severity = level === 'error' ? 'ERROR: ' : level === 'warn' ? 'WARNING: ' : '';
+    // A message of several lines stays several lines, each with its own prefix.
+    for (const line of message.split('\n')) sink.write(`${prefix}${severity}${line}\n`);
+  };
+  return loggerOf(write, sink, false);
+}
+
+/** Local time as C's asctime() writes it. */
+export function asctime(date: Date): string {
+  const [day, month, , year] = date.toString().split(' ');
+  const time = date.toString().split(' ')[4];
+  return `${day} ${month} ${String(date.getDate()).padStart(2)} ${time} ${year}`;
+}
+
+/** pino's JSON lines. */
+export async function jsonLogger(sink: LineSink, configName: string): Promise<Logger> {
+  const { pino } = await import('pino');
+  const log = pino(
+    {
+      base: { pid: process.pid, config: configName },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    sink,
+  );
+  return loggerOf((level, message, fields) => log[level](fields, message), sink, false);
+}
+
+/** For people in front of a terminal (`-d`): everything, in colour where `color` says so. */
+export async function terminalLogger(out: Writable, color: boolean): Promise<Logger> {
+  const [{ pino }, { prettyFactory }] = await Promise.all([import('pino'), import('pino-pretty')]);
+  const format = prettyFactory({
+    colorize: color,
+    ignore: 'pid,hostname,virtual,real,reason,durationMs',
+    translateTime: 'SYS:HH:MM:ss.l',
+  });
+  const sink: LineSink = { write: (line) => out.write(format(line)), close: () => {} };
+  const log = pino({ level: 'debug' }, sink);
+  return loggerOf((level, message, fields) => log[level](fields, message), sink, true);
+}

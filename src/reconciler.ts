@@ -1,0 +1,179 @@
+// The only writer of the kernel's table: reads, plans, applies, reads back. Never overlaps itself.
+import { virtualName } from './config/model.ts';
+import { messageOf } from './errors.ts';
+import type { Desired } from './ipvs/desired.ts';
+import { type Edit, editLine } from './ipvs/edit.ts';
+import type { Kernel } from './ipvs/kernel.ts';
+import { editMessage } from './ipvs/message.ts';
+import { hasVanished, NOTHING_SETTLED, plan, settle, tookEffect } from './ipvs/plan.ts';
+import { formatList } from './ipvs/save-format.ts';
+import { destinationKey, type Table } from './ipvs/table.ts';
+import type { Logger } from './log.ts';
+
+/** Wait before something that failed is tried again; doubled each time, up to a minute. */
+const RETRY_MS = 1_000;
+const MAX_RETRY_MS = 60_000;
+
+export interface ReconcilerParts {
+  readonly kernel: Kernel;
+  /** Asked for each line, because a reload may change it. */
+  readonly log: () => Logger;
+  /** The table that is wanted now; asked anew each time. */
+  readonly desired: () => Desired;
+}
+
+export class Reconciler {
+  readonly #kernel: Kernel;
+  readonly #log: () => Logger;
+  readonly #desired: () => Desired;
+  #settled: Desired = NOTHING_SETTLED;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #takeOver = false;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
+  /** What is wrong now; said once, not at every try. */
+  #trouble: string | undefined;
+  #closed = false;
+
+  constructor({ kernel, log, desired }: ReconcilerParts) {
+    this.#kernel = kernel;
+    this.#log = log;
+    this.#desired = desired;
+  }
+
+  /** What is wrong with the table, in words; undefined when it is as wanted. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /**
+   * Makes the kernel's table what is wanted; resolves when that has been tried with what is wanted now. Never rejects:
+   * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan).
+   */
+  reconcile(takeOver = false): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#takeOver ||= takeOver;
+    this.#again = true;
+    this.#running ??= this.#untilDone().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Looks whether something of ours has vanished from the kernel, and puts it back. */
+  async watch(): Promise<void> {
+    if (this.#running !== undefined || this.#closed) return;
+    const listing = await this.#kernel.list();
+    // Only what a look finds while nothing is being changed counts.
+    if (listing === undefined || this.#running !== undefined || !hasVanished(this.#settled, listing)) return;
+    this.#log().warn("Something of ours has vanished from the kernel's table: putting it back");
+    await this.reconcile();
+  }
+
+  /** Removes services from the kernel, by key, after the edits under way; changes nothing after that. Throws IpvsError. */
+  async stop(keys: ReadonlySet<string>): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    await this.#running;
+    if (keys.size === 0) return;
+    const actual = await this.#kernel.read({ thresholds: false });
+    const services = [...actual].filter(([key]) => keys.has(key)).map(([, service]) => service);
+    const edits = services.map((service): Edit => ({ kind: 'delete-service', service }));
+    const complaints = await this.#kernel.apply(edits);
+    const after = edits.length === 0 ? actual : await this.#kernel.read({ thresholds: false });
+    for (const service of services) {
+      for (const destination of service.destinations.values()) {
+        if (destination.weight === 0) continue;
+        this.#log().info(`Purged real server (stop): ${destinationKey(destination)} (${virtualName(service)})`);
+      }
+    }
+    this.#report(edits, complaints, after, 'stop');
+  }
+
+  async #untilDone(): Promise<void> {
+    let fresh: Table | undefined;
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      fresh = await this.#once(fresh);
+    }
+  }
+
+  /** One pass. `fresh` is the table as it was read just now, where the pass before did that. */
+  async #once(fresh: Table | undefined): Promise<Table | undefined> {
+    const takeOver = this.#takeOver;
+    this.#takeOver = false;
+    try {
+      const desired = this.#desired();
+      const [actual, thresholds] = await this.#read(desired, takeOver, fresh);
+      const edits = plan({ desired, actual, settled: this.#settled, takeOver });
+      if (edits.length === 0) {
+        this.#settled = settle(desired, this.#settled, [], actual);
+        this.#recovered();
+        return actual;
+      }
+      this.#log().debug(`ipvsadm -R <<\n${edits.map(editLine).join('\n')}`);
+      const complaints = await this.#kernel.apply(edits);
+      const after = await this.#kernel.read({ thresholds });
+      const failed = this.#report(edits, complaints, after, takeOver ? 'start' : 'run');
+      this.#settled = settle(desired, this.#settled, failed, after);
+      if (this.#log().verbose) this.#log().debug(`the table is now\n${formatList(after).trimEnd()}`);
+      return after;
+    } catch (error) {
+      // The pass has changed nothing that is remembered: the next one begins where this one did.
+      this.#takeOver ||= takeOver;
+      this.#failed(messageOf(error));
+      return undefined;
+    }
+  }
+
+  /** The table, with thresholds where they matter: where we set some, or take over services that may have some. */
+  async #read(desired: Desired, takeOver: boolean, fresh: Table | undefined): Promise<[Table, boolean]> {
+    const thresholds = [...desired.values()].some(({ destinations }) =>
+      [...destinations.values()].some(({ lowerThreshold, upperThreshold }) => lowerThreshold > 0 || upperThreshold > 0),
+    );
+    const table = fresh ?? (await this.#kernel.read({ thresholds }));
+    if (thresholds || !takeOver || ![...table.keys()].some((key) => desired.has(key))) return [table, thresholds];
+    return [await this.#kernel.read({ thresholds: true }), true];
+  }
+
+  /** Logs what was done, and what was not; returns the edits that had no effect. */
+  #report(
+    edits: readonly Edit[],
+    complaints: readonly string[],
+    after: Table,
+    occasion: 'start' | 'run' | 'stop',
+  ): Edit[] {
+    const failed = edits.filter((edit) => !tookEffect(edit, after));
+    for (const edit of edits) {
+      if (failed.includes(edit)) continue;
+      const real = 'destination' in edit ? { real: destinationKey(edit.destination) } : {};
+      this.#log().info(editMessage(edit, occasion), { virtual: virtualName(edit.service), ...real });
+    }
+    if (failed.length === 0) this.#recovered();
+    else {
+      const lines = failed.map((edit) => `  ${editLine(edit)}`).join('\n');
+      const said = complaints.length === 0 ? 'it gave no reason' : complaints.join('\n  ');
+      this.#failed(
+        `the kernel did not take ${failed.length} of ${edits.length} changes:\n${lines}\nipvsadm said:\n  ${said}`,
+      );
+    }
+    return failed;
+  }
+
+  #failed(trouble: string): void {
+    if (trouble !== this.#trouble) this.#log().error(`Cannot bring the kernel's table up to date: ${trouble}`);
+    this.#trouble = trouble;
+    if (this.#closed) return;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => void this.reconcile(), this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+  }
+
+  #recovered(): void {
+    if (this.#trouble !== undefined) this.#log().info("The kernel's table is up to date again");
+    this.#trouble = undefined;
+    this.#retryMs = RETRY_MS;
+    clearTimeout(this.#retryTimer);
+  }
+}

@@ -1,0 +1,111 @@
+// Runs a program: no shell, bounded output, and an abort that reaches its children too.
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+
+export interface CommandRunOptions {
+  /** Stops the command's whole process group: TERM, and KILL `killAfterMs` later to what is left of it. */
+  readonly signal: AbortSignal;
+  /** Standard input; empty (/dev/null) when absent. */
+  readonly input?: string;
+  /** The whole environment; ours when absent. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** How much of each of standard output and standard error is kept; the rest is read and dropped. Default 64 KiB. */
+  readonly maxOutputBytes?: number;
+  /** Default 1000. */
+  readonly killAfterMs?: number;
+}
+
+export interface CommandOutcome {
+  /** Exit status; null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How long children may hold the pipes after the command itself has exited; then they are killed. */
+const LINGER_MS = 100;
+
+/**
+ * Resolves when the command has ended, however it ended. Rejects with a system error (ENOENT, EACCES…) when it cannot be
+ * started, and with the signal's reason when that is aborted already.
+ */
+export async function runCommand(argv: readonly string[], options: CommandRunOptions): Promise<CommandOutcome> {
+  const { signal, input, env, maxOutputBytes = 65536, killAfterMs = 1000 } = options;
+  signal.throwIfAborted();
+  const [program = '', ...args] = argv;
+  // Detached: a process group of its own, so that its children can be stopped with it.
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    ...(env === undefined ? {} : { env }),
+  });
+  const stdout = collect(child.stdout, maxOutputBytes);
+  const stderr = collect(child.stderr, maxOutputBytes);
+  // A command that does not read its input closes the pipe under us (EPIPE): that is its right.
+  child.stdin?.on('error', () => {}).end(input);
+
+  return new Promise((resolve, reject) => {
+    let closed: (() => void) | undefined;
+    let killed = false;
+    let killTimer: NodeJS.Timeout | undefined;
+    let lingerTimer: NodeJS.Timeout | undefined;
+
+    function abort(): void {
+      clearTimeout(lingerTimer);
+      signalGroup(child, 'SIGTERM');
+      killTimer = setTimeout(kill, killAfterMs);
+    }
+    function kill(): void {
+      killed = true;
+      signalGroup(child, 'SIGKILL');
+      // Whoever left the group and still holds the pipes does not keep us waiting either.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      closed?.();
+    }
+    function release(): void {
+      signal.removeEventListener('abort', abort);
+      clearTimeout(killTimer);
+      clearTimeout(lingerTimer);
+    }
+
+    signal.addEventListener('abort', abort, { once: true });
+    child.once('error', (error) => {
+      release();
+      reject(error);
+    });
+    child.once('exit', () => {
+      if (killTimer === undefined) lingerTimer = setTimeout(kill, LINGER_MS);
+    });
+    child.once('close', (code, endedBy) => {
+      closed = () => {
+        release();
+        resolve({ code, signal: endedBy, stdout: stdout(), stderr: stderr() });
+      };
+      // A child that ignores TERM and holds no pipe still has its KILL to come.
+      if (killTimer === undefined || killed || !signalGroup(child, 0)) closed();
+    });
+  });
+}
+
+/** Keeps the first `limit` bytes of a stream and reads the rest, so that the writer never blocks. */
+function collect(stream: Readable | null, limit: number): () => string {
+  const chunks: Buffer[] = [];
+  let room = limit;
+  stream?.on('data', (chunk: Buffer) => {
+    if (room > 0) chunks.push(chunk.subarray(0, room));
+    room -= Math.min(room, chunk.length);
+  });
+  return () => Buffer.concat(chunks).toString('utf8');
+}
+
+/** False when nobody is left in the group (or it never began). */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,72 @@
+// A daemon that outlives the command that starts it: a child of its own session, which tells over IPC how its start went.
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+
+/** What the child tells. */
+export type StartMessage =
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'done'; readonly exitCode: number };
+
+/** The starting side's longest wait: names (5 s), ipvsadm (a few times 10 s). */
+const TIMEOUT_MS = 60_000;
+
+/** Runs this program again with `args`, detached. Resolves with its exit code, or 0 once it lives on; `say` gets what it has to tell. */
+export function spawnDetached(args: readonly string[], say: (text: string) => void): Promise<number> {
+  const script = process.argv[1] as string;
+  const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // Names are looked up on these threads, and a log line must not wait for a slow name server.
+    env: { UV_THREADPOOL_SIZE: '16', ...process.env },
+  });
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(0, 8192);
+  });
+  return new Promise((resolve) => {
+    const finish = (exitCode: number): void => {
+      clearTimeout(timer);
+      child.removeAllListeners();
+      if (child.connected) child.disconnect();
+      child.stderr?.destroy();
+      child.unref();
+      resolve(exitCode);
+    };
+    const timer = setTimeout(() => {
+      say(`the daemon (pid ${child.pid}) is still not ready after ${TIMEOUT_MS / 1000} s; it is ended`);
+      child.kill('SIGKILL');
+      finish(1);
+    }, TIMEOUT_MS);
+    child.on('message', (message: StartMessage) => {
+      if (message.kind === 'say') say(message.text);
+      else finish(message.exitCode);
+    });
+    child.on('error', (error) => {
+      say(`cannot start the daemon: ${error.message}`);
+      finish(1);
+    });
+    child.on('exit', (code, signal) => {
+      say(
+        `the daemon ended while starting (${signal ?? `status ${code}`})${stderr === '' ? '' : `:\n${stderr.trimEnd()}`}`,
+      );
+      finish(code || 1);
+    });
+  });
+}
+
+/** The detached side: tells the starting side. Does nothing once that has gone. */
+export function tellStarter(message: StartMessage): Promise<void> {
+  if (process.send === undefined || !process.connected) return Promise.resolve();
+  return new Promise((resolve) => {
+    process.send?.(message, undefined, undefined, () => resolve());
+  });
+}
+
+/** The detached side, once its start is over: lets go of the starter, of its working directory and of its standard error. */
+export function leaveStarter(): void {
+  if (process.connected) process.disconnect();
+  process.chdir('/');
+  closeSync(2);
+  // The lowest free number is 2 again: whatever is written there from now on goes nowhere, instead of killing the daemon.
+  openSync('/dev/null', 'w');
+}

@@ -1,0 +1,137 @@
+// Who is the daemon of a configuration: a pid file that is only believed while the process it names holds that very file open.
+import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { UsageError } from '../errors.ts';
+
+/** `stale`: the file names a process that is gone, or another program that got its number. */
+export type Owner =
+  | { readonly state: 'running'; readonly pid: number }
+  | { readonly state: 'stale'; readonly pid: number | undefined }
+  | { readonly state: 'none' };
+
+/** Longest wait for another start or stop of the same configuration to come to its end. */
+const CLAIM_WAIT_MS = 5_000;
+const POLL_MS = 20;
+
+/** Looks at the pid file and at the process it names. */
+export async function readOwner(path: string): Promise<Owner> {
+  const text = await readFile(path, 'latin1').catch(() => undefined);
+  if (text === undefined) return { state: 'none' };
+  const pid = /^\s*(\d+)\s*$/.test(text) ? Number(text) : undefined;
+  if (pid === undefined || pid < 2 || !(await holdsOpen(pid, path))) return { state: 'stale', pid };
+  return { state: 'running', pid };
+}
+
+/** Whether the process has this very file open. A number can be given to another program, an open file cannot. */
+async function holdsOpen(pid: number, path: string): Promise<boolean> {
+  try {
+    const wanted = await stat(path);
+    const held = (await readdir(`/proc/${pid}/fd`)).map(async (fd) => {
+      const found = await stat(`/proc/${pid}/fd/${fd}`).catch(() => undefined);
+      return found?.ino === wanted.ino && found.dev === wanted.dev;
+    });
+    return (await Promise.all(held)).includes(true);
+  } catch (error) {
+    // Somebody else's process may be seen but not looked into: it is there, and no more can be said.
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+/** The pid file of a running daemon. */
+export interface PidFile {
+  /** Removes the file and the lock. */
+  release(): Promise<void>;
+}
+
+/**
+ * Makes this process the daemon of `path`, or says who is. Two at once cannot both succeed: a lock in the abstract socket
+ * namespace, which the kernel drops when its process dies, is held for as long as the daemon lives.
+ * Throws UsageError when the file cannot be written.
+ */
+export async function claim(path: string): Promise<PidFile | { readonly running: number }> {
+  const lock = await takeLock(`\0tsdirectord:${path}`, path);
+  if (!('close' in lock)) return lock;
+  try {
+    const owner = await readOwner(path);
+    if (owner.state === 'running') {
+      lock.close();
+      return { running: owner.pid };
+    }
+    const file = await writeInPlace(path);
+    return {
+      async release() {
+        const [ours, there] = await Promise.all([file.stat(), stat(path).catch(() => undefined)]);
+        if (there?.ino === ours.ino) await rm(path, { force: true });
+        await file.close();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw new UsageError(
+      `cannot write the pid file ${path}: ${(error as Error).message}; run as root, or name another with --pid-file`,
+      1,
+      { cause: error },
+    );
+  }
+}
+
+/** Writes the file under another name and moves it there, so that nobody ever reads half of it. Stays open. */
+async function writeInPlace(path: string): Promise<FileHandle> {
+  const temporary = `${path}.${process.pid}`;
+  const file = await open(temporary, 'w', 0o644);
+  try {
+    await file.writeFile(`${process.pid}\n`);
+    await rename(temporary, path);
+    return file;
+  } catch (error) {
+    await file.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function takeLock(name: string, path: string): Promise<Server | { readonly running: number }> {
+  const until = Date.now() + CLAIM_WAIT_MS;
+  for (;;) {
+    const server = await listen(name);
+    if (server !== undefined) return server;
+    const owner = await readOwner(path);
+    if (owner.state === 'running') return { running: owner.pid };
+    if (Date.now() > until) {
+      throw new UsageError(`another tsdirectord holds the lock of ${path}, but no daemon has written it`, 1);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Undefined when somebody has the name. */
+function listen(name: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
+    server.listen(name, () => resolve(server.unref()));
+  });
+}
+
+/** Waits until the process is the daemon of `path` no longer; false when it still is after `timeoutMs`. */
+export async function waitUntilGone(path: string, pid: number, timeoutMs: number): Promise<boolean> {
+  const until = Date.now() + timeoutMs;
+  for (;;) {
+    const gone =
+      !(await isAlive(pid)) ||
+      !((await stat(path).catch(() => undefined)) === undefined || (await holdsOpen(pid, path)));
+    if (gone) return true;
+    if (Date.now() > until) return false;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** A zombie is not alive. */
+async function isAlive(pid: number): Promise<boolean> {
+  const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
+  if (text !== undefined) return !/^\d+ \(.*\) [ZX]/s.test(text);
+  return false;
+}
