@@ -1,0 +1,183 @@
+// One HTTP request and its answer over a connection of their own, by undici: how bytes become an answer, and how many are kept.
+import type { Socket } from 'node:net';
+import type { Client, Dispatcher } from 'undici';
+import { CheckFailure } from '../errors.ts';
+import type { CheckContext } from './check.ts';
+import { createHeadGate, MAX_HEAD_BYTES } from './http-head.ts';
+import { codeOf } from './reasons.ts';
+import { openSocket, type Peer } from './socket.ts';
+import { byteCount } from './text.ts';
+
+/** How much of a body is kept and matched. */
+export const KEPT_BODY_BYTES = 1024 * 1024;
+/** A body that is longer than this is taken for one that never ends. */
+const MAX_BODY_BYTES = 64 * KEPT_BODY_BYTES;
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** A path with a leading slash, or for a proxy an absolute URL. */
+  readonly path: string;
+  readonly host: string;
+  readonly authorization?: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** The reason phrase; may be empty. */
+  readonly statusText: string;
+  readonly location?: string;
+  /** The first 1 MiB, never decompressed. */
+  readonly body: Buffer;
+  /** Length of the whole body. */
+  readonly bodyBytes: number;
+  /** The connection was closed before Content-Length bytes had come. */
+  readonly cutShort: boolean;
+}
+
+/** A peer that can be asked again and again, each time over a new connection. */
+export interface HttpPeer {
+  ask(request: HttpRequest, ctx: CheckContext): Promise<HttpAnswer>;
+  close(): void;
+}
+
+/** A peer that connects to nobody before it is asked. */
+export function createHttpPeer(peer: Peer): HttpPeer {
+  let client: Client | undefined;
+  // Set for each request, taken when undici wants its connection; one request is under way at a time.
+  let connection: (() => Promise<Socket>) | undefined;
+
+  async function createClient(): Promise<Client> {
+    // Loading undici costs more than many checks: only a configuration that has an HTTP check pays for it.
+    const undici = await import('undici');
+    return new undici.Client(peer.tls ? 'https://real' : 'http://real', {
+      pipelining: 0,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: 2 * MAX_HEAD_BYTES,
+      connect(_options, callback) {
+        const open = connection ?? (() => Promise.reject(new CheckFailure('connection closed')));
+        connection = undefined;
+        open().then(
+          (socket) => callback(null, socket),
+          (error: Error) => callback(error, null),
+        );
+      },
+    });
+  }
+
+  return {
+    async ask({ method, path, host, authorization }, ctx) {
+      client ??= await createClient();
+      const asked = client;
+      return new Promise((resolve, reject) => {
+        const exchange = createExchange(resolve, reject);
+        connection = async () => exchange.begin(await openSocket(peer, ctx), ctx);
+        const headers = ['host', host, 'user-agent', 'tsdirectord', 'accept', '*/*', 'accept-encoding', 'identity'];
+        if (authorization !== undefined) headers.push('authorization', authorization);
+        asked.dispatch({ method, path, headers }, exchange.handler);
+      });
+    },
+    close() {
+      void client?.destroy();
+    },
+  };
+}
+
+function createExchange(resolve: (answer: HttpAnswer) => void, reject: (error: Error) => void) {
+  const gate = createHeadGate();
+  const body = createBody();
+  let received = 0;
+  let head: Pick<HttpAnswer, 'status' | 'statusText' | 'location'> | undefined;
+  let lengthTold = false;
+  let reset: Error | undefined;
+
+  function begin(socket: Socket, ctx: CheckContext): Socket {
+    ctx.progress(() => `connected, sent the request, got ${byteCount(received)}`);
+    socket.on('error', (error) => {
+      if (codeOf(error) === 'ECONNRESET') reset = error;
+    });
+    const read = socket.read.bind(socket);
+    socket.read = (size?: number) => {
+      try {
+        for (let chunk: Buffer | null = read(size); chunk !== null; chunk = read(size)) {
+          received += chunk.length;
+          const passed = gate.pass(chunk);
+          if (passed !== null) return passed;
+        }
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+      return null;
+    };
+    return socket;
+  }
+
+  function finish(cutShort: boolean): void {
+    // undici lets a reset pass for the end of a body whose length was not told. A server that resets is not healthy.
+    if (reset !== undefined) reject(reset);
+    else if (head === undefined) reject(new Error('undici ended an answer that it had not begun'));
+    else resolve({ ...head, body: body.kept(), bodyBytes: body.total(), cutShort });
+  }
+
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart() {},
+    onResponseStart(_controller, status, headers, statusText = '') {
+      const location = Array.isArray(headers.location) ? headers.location[0] : headers.location;
+      head = { status, statusText, ...(location === undefined ? {} : { location }) };
+      lengthTold = headers['content-length'] !== undefined;
+    },
+    onResponseData(controller, chunk) {
+      body.add(chunk);
+      if (body.total() <= MAX_BODY_BYTES) return;
+      controller.abort(new CheckFailure(`the answer does not end (over ${MAX_BODY_BYTES / KEPT_BODY_BYTES} MiB)`));
+    },
+    onResponseEnd() {
+      finish(false);
+    },
+    onResponseError(_controller, error) {
+      const code = codeOf(error);
+      const closed = code === 'UND_ERR_SOCKET';
+      const mismatch = code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
+      if (reset !== undefined) reject(reset);
+      // As ldirectord: what came before the server closed counts, whatever length it had announced.
+      else if (lengthTold && (closed || mismatch)) finish(true);
+      else if (closed) reject(new CheckFailure(closedAfter(received), { cause: error }));
+      else if (mismatch || error.name === 'HTTPParserError') reject(broken(error));
+      else reject(error);
+    },
+  };
+  return { begin, handler };
+}
+
+/** undici's parser errors carry no code; the reason stands in their parentheses. */
+function broken(error: Error): CheckFailure {
+  const reason = /\((.*)\)/.exec(error.message)?.[1] ?? 'bad header';
+  return new CheckFailure(`broken HTTP answer: ${reason}`, { cause: error });
+}
+
+function closedAfter(received: number): string {
+  return received === 0
+    ? 'connection closed without an answer'
+    : `connection closed after ${byteCount(received)} of the answer`;
+}
+
+/** Copies the first 1 MiB (a view would keep its whole read buffer alive) and counts the rest. */
+function createBody() {
+  let buffer: Buffer = Buffer.alloc(0);
+  let used = 0;
+  let total = 0;
+  return {
+    add(chunk: Buffer): void {
+      total += chunk.length;
+      const wanted = Math.min(used + chunk.length, KEPT_BODY_BYTES);
+      if (wanted > buffer.length) {
+        const grown = Buffer.allocUnsafe(Math.min(Math.max(wanted, 2 * buffer.length), KEPT_BODY_BYTES));
+        buffer.copy(grown, 0, 0, used);
+        buffer = grown;
+      }
+      used += chunk.copy(buffer, used, 0, wanted - used);
+    },
+    kept: () => buffer.subarray(0, used),
+    total: () => total,
+  };
+}

@@ -1,0 +1,83 @@
+// What stands between the socket and undici's parser: bounds the header, says clearly what is not HTTP, passes over "100 Continue"
+// (an error to undici, not to a server's health), and repairs what that parser refuses though ldirectord's and browsers' do not.
+import { CheckFailure } from '../errors.ts';
+import { quoted } from './text.ts';
+
+/** An answer's header may be this long; browsers stop at about as much. */
+export const MAX_HEAD_BYTES = 64 * 1024;
+
+const PROTOCOL = Buffer.from('HTTP/');
+const NOTHING = Buffer.alloc(0);
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** Takes an answer's bytes as they come and gives on those that the parser shall see. */
+export interface HeadGate {
+  /** The bytes that may pass now; null when more must come first. Throws CheckFailure when no HTTP answer can come of them. */
+  pass(chunk: Buffer): Buffer | null;
+}
+
+export function createHeadGate(): HeadGate {
+  let held: Buffer = NOTHING;
+  let open = false;
+  return {
+    pass(chunk) {
+      if (open) return chunk;
+      held = skipBlankLines(held.length === 0 ? chunk : Buffer.concat([held, chunk]));
+      for (;;) {
+        requireHttp(held);
+        const end = headEnd(held);
+        if (end === -1) {
+          if (held.length > MAX_HEAD_BYTES)
+            throw new CheckFailure(`the answer's header is over ${MAX_HEAD_BYTES / 1024} KiB`);
+          return null;
+        }
+        if (!isInterim(held)) {
+          open = true;
+          return repaired(held, end);
+        }
+        held = skipBlankLines(held.subarray(end));
+      }
+    },
+  };
+}
+
+function skipBlankLines(bytes: Buffer): Buffer {
+  let start = 0;
+  while (bytes[start] === CR || bytes[start] === LF) start += 1;
+  return start === 0 ? bytes : bytes.subarray(start);
+}
+
+function requireHttp(bytes: Buffer): void {
+  const known = Math.min(bytes.length, PROTOCOL.length);
+  if (bytes.compare(PROTOCOL, 0, known, 0, known) !== 0) throw new CheckFailure(`not an HTTP answer: ${quoted(bytes)}`);
+}
+
+/** Where the body begins: after the first empty line. -1 when it has not come yet. */
+function headEnd(bytes: Buffer): number {
+  for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2;
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  }
+  return -1;
+}
+
+/** 1xx, which another answer follows. 101 does not count: after it another protocol begins. */
+function isInterim(head: Buffer): boolean {
+  return /^HTTP\/\d\.\d 1(?!01)\d\d\b/.test(head.toString('latin1', 0, 16));
+}
+
+/** With full line ends, without lines that are no fields, and with one Content-Length at most (none beside chunked encoding). */
+function repaired(bytes: Buffer, end: number): Buffer {
+  const head = bytes.toString('latin1', 0, end);
+  const lines = head.split(/\r?\n/).slice(0, -2);
+  const chunked = lines.some((line) => /^transfer-encoding:/i.test(line));
+  let lengths = chunked ? 1 : 0;
+  const kept = lines.filter((line, index) => {
+    if (index === 0) return true;
+    if (/^content-length:/i.test(line)) return /:[ \t]*\d+[ \t]*$/.test(line) && lengths++ === 0;
+    return /^[\w!#$%&'*+.^`|~-]+:/.test(line);
+  });
+  const fixed = `${kept.join('\r\n')}\r\n\r\n`;
+  return fixed === head ? bytes : Buffer.concat([Buffer.from(fixed, 'latin1'), bytes.subarray(end)]);
+}

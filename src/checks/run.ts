@@ -1,0 +1,170 @@
+// Runs any check: the one deadline, the one try/catch and the one clean-up that all of them share.
+import type { CheckKind, CheckPlan, CheckSpec, CheckSpecs, ConstantSpec, Target } from '../config/model.ts';
+import { formatEndpoint } from '../config/model.ts';
+import { CheckFailure } from '../errors.ts';
+import type { CheckContext, CheckResult, CheckServices, RunnableCheck } from './check.ts';
+import { CHECKS } from './index.ts';
+import { explain } from './reasons.ts';
+import { duration } from './text.ts';
+
+/** The longest delay that a timer takes; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+interface Closable {
+  close(): void;
+}
+
+/** What all attempts of one prepared check share. */
+interface Prepared {
+  readonly target: Target;
+  readonly services: CheckServices;
+  /** By spec, so that each part of a combined check has its own. */
+  readonly kept: Map<CheckSpec, Closable>;
+}
+
+/**
+ * Prepares a check to be run again and again.
+ * @param clock milliseconds that only ever grow, for `durationMs`
+ */
+export function prepareCheck(
+  plan: CheckPlan,
+  services: CheckServices,
+  clock: () => number = () => performance.now(),
+): RunnableCheck {
+  const prepared: Prepared = { target: plan.target, services, kept: new Map() };
+  const dropped = new AbortController();
+  let running: Promise<CheckResult> | undefined;
+
+  function letGo(): void {
+    for (const kept of prepared.kept.values()) guarded(() => kept.close(), services);
+    prepared.kept.clear();
+  }
+
+  async function runOnce(): Promise<CheckResult> {
+    const startedAt = clock();
+    const result = (outcome: CheckResult['outcome'], detail: string) => ({
+      outcome,
+      detail,
+      durationMs: clock() - startedAt,
+    });
+    try {
+      return result('up', await attempt(prepared, plan.spec, dropped.signal));
+    } catch (error) {
+      letGo();
+      if (dropped.signal.aborted) return result('error', 'the check was dropped before it ended');
+      const failure = explain(error);
+      return result(failure.outcome, failure.detail);
+    } finally {
+      running = undefined;
+    }
+  }
+
+  return {
+    run() {
+      running ??= runOnce();
+      return running;
+    },
+    close() {
+      dropped.abort();
+      letGo();
+    },
+  };
+}
+
+/** One check of one spec: settles at its deadline, or when `dropped` aborts, whatever the check's own code does. */
+async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal): Promise<string> {
+  if (isConstant(spec)) return constant(spec);
+  dropped.throwIfAborted();
+
+  const { target, services, kept } = prepared;
+  const stopped = new AbortController();
+  const cleanUps: (() => void)[] = [];
+  let ended = false;
+  let progress = () => '';
+  const ctx: CheckContext = {
+    resolve: (host) => services.resolve(host),
+    command: (argv, options) => services.command(argv, options),
+    ...tracing(target, services),
+    signal: stopped.signal,
+    defer(cleanUp) {
+      // A check that ignores its deadline may still open something afterwards.
+      if (ended) guarded(cleanUp, services);
+      else cleanUps.push(cleanUp);
+    },
+    keep<T extends Closable>(make: () => T): T {
+      const found = kept.get(spec) as T | undefined;
+      if (found !== undefined) return found;
+      const made = make();
+      kept.set(spec, made);
+      return made;
+    },
+    progress(describe) {
+      progress = describe;
+    },
+    check: (part) => attempt(prepared, part, stopped.signal),
+  };
+
+  const limitMs = limitOf(spec);
+  const stop = (reason: unknown) => stopped.abort(reason);
+  const drop = () => stop(dropped.reason);
+  const timer =
+    limitMs === undefined
+      ? undefined
+      : setTimeout(() => stop(noAnswer(limitMs, progress())), Math.min(limitMs, LONGEST_TIMER_MS));
+  dropped.addEventListener('abort', drop, { once: true });
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stopped.signal.addEventListener('abort', () => reject(stopped.signal.reason), { once: true });
+  });
+  try {
+    return await Promise.race([aborted, perform(target, spec, ctx)]);
+  } finally {
+    ended = true;
+    clearTimeout(timer);
+    dropped.removeEventListener('abort', drop);
+    for (const cleanUp of cleanUps.reverse()) guarded(cleanUp, services);
+  }
+}
+
+function isConstant(spec: CheckSpec): spec is ConstantSpec {
+  return spec.kind === 'on' || spec.kind === 'off';
+}
+
+/** Never asks anybody. */
+function constant({ kind }: ConstantSpec): string {
+  if (kind === 'on') return 'checktype on';
+  throw new CheckFailure('checktype off');
+}
+
+function perform(target: Target, spec: CheckSpecs[CheckKind], ctx: CheckContext): Promise<string> {
+  // TypeScript cannot see that a check found by a spec's kind takes that spec; the type of CHECKS guarantees it.
+  const check = CHECKS[spec.kind] as (
+    target: Target,
+    spec: CheckSpecs[CheckKind],
+    ctx: CheckContext,
+  ) => Promise<string>;
+  return check(target, spec, ctx);
+}
+
+/** Milliseconds for the whole check; a combined check has none of its own, the check that it makes has. */
+function limitOf(spec: CheckSpecs[CheckKind]): number | undefined {
+  if (spec.kind === 'combined') return undefined;
+  return spec.kind === 'ping' ? spec.attempts * spec.timeoutMs : spec.timeoutMs;
+}
+
+function noAnswer(limitMs: number, progress: string): CheckFailure {
+  return new CheckFailure(`no answer within ${duration(limitMs)}${progress && ` (${progress})`}`);
+}
+
+function tracing(target: Target, { trace }: CheckServices): Pick<CheckServices, 'trace'> {
+  if (trace === undefined) return {};
+  const name = target.port === 0 ? target.address : formatEndpoint(target.address, target.port);
+  return { trace: (line) => trace(`${name} ${line}`) };
+}
+
+function guarded(action: () => void, { trace }: CheckServices): void {
+  try {
+    action();
+  } catch (error) {
+    trace?.(`clean-up failed: ${explain(error).detail}`);
+  }
+}

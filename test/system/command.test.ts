@@ -1,0 +1,122 @@
+// Running programs: how they end, how much they may say, and that nothing of them outlives an abort.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../../src/system/command.ts';
+
+const never = new AbortController().signal;
+const sh = (script: string) => ['/bin/sh', '-c', script];
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tsdirectord-command-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test.each([
+  [
+    'output and status',
+    sh('echo out; echo err >&2; exit 3'),
+    { code: 3, signal: null, stdout: 'out\n', stderr: 'err\n' },
+  ],
+  ['a signal', sh('kill -TERM $$'), { code: null, signal: 'SIGTERM', stdout: '', stderr: '' }],
+  ['no shell', ['/bin/echo', '$HOME', ';ls', '*'], { code: 0, signal: null, stdout: '$HOME ;ls *\n', stderr: '' }],
+  ['an empty standard input', ['/bin/cat'], { code: 0, signal: null, stdout: '', stderr: '' }],
+])('%s', async (_name, argv, expected) => {
+  expect(await runCommand(argv, { signal: never })).toEqual(expected);
+});
+
+test('input and environment', async () => {
+  const argv = sh('cat; echo "$WORD"');
+  const { stdout } = await runCommand(argv, { signal: never, input: 'given, ', env: { WORD: 'and told' } });
+  expect(stdout).toBe('given, and told\n');
+});
+
+test('input that nobody reads', async () => {
+  const { code } = await runCommand(['/bin/true'], { signal: never, input: 'x'.repeat(1_000_000) });
+  expect(code).toBe(0);
+});
+
+test('output is bounded and the rest does not block', async () => {
+  const argv = sh('head -c 5000000 /dev/zero | tr "\\0" o; head -c 5000000 /dev/zero | tr "\\0" e >&2');
+  const { code, stdout, stderr } = await runCommand(argv, { signal: never });
+  expect([code, stdout.length, stderr.length]).toEqual([0, 65536, 65536]);
+  expect((await runCommand(argv, { signal: never, maxOutputBytes: 10 })).stdout).toBe('oooooooooo');
+});
+
+describe('not startable', () => {
+  test.each([
+    [['/no/such/program'], 'ENOENT'],
+    [['/tmp'], 'EACCES'],
+    [[], 'ERR_INVALID_ARG_VALUE'],
+  ])('%j rejects with %s', async (argv, code) => {
+    await expect(runCommand(argv, { signal: never })).rejects.toMatchObject({ code });
+  });
+
+  test('a signal that is aborted already starts nothing', async () => {
+    const mark = join(folder, 'started');
+    await expect(runCommand(['/usr/bin/touch', mark], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(existsSync(mark)).toBe(false);
+  });
+});
+
+describe('abort', () => {
+  test.each([
+    ['ends a command', 'sleep 30', 'SIGTERM', 0],
+    ['kills one that ignores TERM', 'trap "" TERM; sleep 30 & wait; sleep 30', 'SIGKILL', 200],
+    ['ends its children too', 'sleep 30 & sleep 30 & wait', 'SIGTERM', 0],
+  ])('%s', async (_name, script, signal, atLeastMs) => {
+    const controller = new AbortController();
+    const started = performance.now();
+    const running = runCommand(sh(script), { signal: controller.signal, killAfterMs: 200 });
+    await pause(100);
+    controller.abort();
+    expect(await running).toMatchObject({ code: null, signal });
+    const tookMs = performance.now() - started - 100;
+    expect(tookMs).toBeGreaterThanOrEqual(atLeastMs - 20);
+    expect(tookMs).toBeLessThan(atLeastMs + 700);
+  });
+
+  test('reaches a grandchild that ignores TERM and holds no pipe', async () => {
+    const mark = join(folder, 'survivor');
+    const controller = new AbortController();
+    const script = `sh -c 'trap "" TERM; sleep 0.5; touch ${mark}' >/dev/null 2>&1 & sleep 30`;
+    const running = runCommand(sh(script), { signal: controller.signal, killAfterMs: 200 });
+    await pause(100);
+    controller.abort();
+    await running;
+    await pause(500);
+    expect(existsSync(mark)).toBe(false);
+  });
+});
+
+test('children that hold the pipes do not keep it waiting, and are ended', async () => {
+  const mark = join(folder, 'lingering');
+  const started = performance.now();
+  const result = await runCommand(sh(`echo done; (sleep 0.5; touch ${mark}) & exit 0`), { signal: never });
+  expect(result).toMatchObject({ code: 0, stdout: 'done\n' });
+  expect(performance.now() - started).toBeLessThan(450);
+  await pause(500);
+  expect(existsSync(mark)).toBe(false);
+});
+
+test('a script whose interpreter is missing', async () => {
+  const script = join(folder, 'odd');
+  writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 });
+  await expect(runCommand([script], { signal: never })).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('leaves nothing alive in this process', async () => {
+  const controller = new AbortController();
+  const busy = () => process.getActiveResourcesInfo().filter((name) => /Timeout|Process|Pipe/.test(name)).length;
+  const before = busy();
+  const running = runCommand(sh('sleep 30'), { signal: controller.signal });
+  controller.abort();
+  await running;
+  await runCommand(['/bin/true'], { signal: never });
+  await pause(10);
+  expect(busy()).toBeLessThanOrEqual(before);
+});
