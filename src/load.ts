@@ -1,7 +1,8 @@
 // Reads a configuration file and understands it: the text, the names in it, and the files it wants to write.
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder } from './config/diagnostic.ts';
 import { last } from './config/directives.ts';
 import type { Config } from './config/model.ts';
@@ -20,19 +21,29 @@ export interface Loaded {
   readonly lines: readonly string[];
 }
 
+/** Where names are looked up. */
+export interface Lookups {
+  readonly resolveHost: typeof resolveHost;
+  readonly readServices: () => Promise<string>;
+}
+
 /** Loads a file. Rejects with a system error when it cannot be read; everything else is a diagnostic. */
-export async function load(path: string): Promise<Loaded> {
-  return loadText(await readFile(path, 'utf8'), path);
+export async function load(path: string, lookups?: Lookups): Promise<Loaded> {
+  return loadText(await readFile(path, 'utf8'), path, lookups);
 }
 
 /** The same for text that is at hand. */
-export async function loadText(text: string, path: string): Promise<Loaded> {
+export async function loadText(
+  text: string,
+  path: string,
+  lookups: Lookups = { resolveHost, readServices },
+): Promise<Loaded> {
   const draft = parse(text);
   const addresses = new Map<string, string>();
   const [services] = await Promise.all([
-    readServices(),
+    lookups.readServices(),
     ...hostNames(draft).map(async ({ host, family }) => {
-      const found = await resolveHost(host, family).catch(() => []);
+      const found = await lookups.resolveHost(host, family).catch(() => []);
       const address = found.find((each) => each.family === family)?.address;
       if (address !== undefined) addresses.set(`${family} ${host}`, address);
     }),
@@ -70,7 +81,7 @@ async function unwritableFiles(draft: Draft): Promise<Diagnostic[]> {
             errorAt(
               place,
               `cannot write the ${name} ${path}: ${problem}`,
-              'create its directory, mend its permissions, or name another file',
+              'create the directory, mend the permissions, or name another file',
             ),
           ];
     }),
@@ -80,15 +91,23 @@ async function unwritableFiles(draft: Draft): Promise<Diagnostic[]> {
 
 async function whyUnwritable(path: string): Promise<string | undefined> {
   try {
+    if ((await stat(path)).isDirectory()) return 'it is a directory';
     await access(path, constants.W_OK);
     return undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return messageOf(error);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return reasonOf(error);
   }
-  return access(dirname(path), constants.W_OK | constants.X_OK).then(
+  const directory = dirname(path);
+  return access(directory, constants.W_OK | constants.X_OK).then(
     () => undefined,
-    (error) => messageOf(error),
+    (error) => `${directory}: ${reasonOf(error)}`,
   );
+}
+
+/** What the system says, without the name of the call. */
+function reasonOf(error: unknown): string {
+  const { errno } = error as NodeJS.ErrnoException;
+  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? messageOf(error);
 }
 
 /** The diagnostics as text, one block each. */

@@ -22,6 +22,7 @@ const NAME =
 /** Reads `host`, `host:port`, `[v6]` or `[v6]:port`; throws a Problem that says what is wrong with it. */
 export function endpoint(spot: Spot): EndpointText {
   const { text } = spot;
+  if (text.includes('"')) throw new Problem(spot, 'an address stands without quotes', 'remove the quotes');
   const bracket = text.indexOf(']');
   if (text.startsWith('[')) {
     if (bracket < 0)
@@ -42,8 +43,13 @@ export function endpoint(spot: Spot): EndpointText {
   }
   const colons = text.split(':').length - 1;
   if (colons > 1) {
-    if (isIPv6(text))
-      throw new Problem(spot, 'an IPv6 address needs brackets', `write [${text}], with its port [${text}]:80`);
+    if (isIPv6(text)) {
+      const [, address = '', port] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
+      const hint = isIPv6(address)
+        ? `write [${address}]:${port}, or [${text}] if ${port} belongs to the address`
+        : `write [${text}], with its port [${text}]:80`;
+      throw new Problem(spot, 'an IPv6 address needs brackets', hint);
+    }
     const single = text.replace(/:{2,}/g, ':');
     if (single.split(':').length === 2) {
       const [run = ''] = /::+/.exec(text) ?? [];
@@ -87,6 +93,9 @@ export function host(spot: Spot): HostText {
   const literal = isIP(spot.text);
   if (literal === 4) return { ...spot, literal };
   if (literal === 6) return { ...spot, text: canonicalIPv6(spot.text), literal };
+  if (/^[\d.]+-[\d.]+$/.test(spot.text)) {
+    throw new Problem(spot, `"${spot.text}" is not an address`, `write a range as ${spot.text.replace('-', '->')}`);
+  }
   if (/^[\d.]+$/.test(spot.text)) {
     throw new Problem(
       spot,

@@ -1,5 +1,5 @@
 // What a virtual's check directives mean for one of its real servers: whom to ask, what, and for how long.
-import type { Spot } from './diagnostic.ts';
+import { Problem, type Spot } from './diagnostic.ts';
 import { type Given, last, type ServiceName, type ValueOf } from './directives.ts';
 import {
   type CheckPlan,
@@ -150,6 +150,10 @@ function negotiateSpec(
 function requestUrl({ given }: CheckSettings, target: Target, own: Spot | undefined, proxy: boolean): string {
   const text = own?.text ?? last(given, 'request')?.value.text ?? '/';
   const bare = text.replace(/^\/+/, '');
-  if (/^https?:\/\//i.test(bare) && (proxy || own !== undefined)) return bare;
+  if (/^https?:\/\//i.test(bare) && (proxy || own !== undefined)) {
+    const spot = own ?? last(given, 'request')?.value;
+    if (spot === undefined || URL.canParse(bare)) return bare;
+    throw new Problem(spot, 'this is not a URL', 'expected http://host[:port]/path');
+  }
   return proxy ? `http://${formatEndpoint(target.address, target.port)}/${bare}` : `/${bare}`;
 }

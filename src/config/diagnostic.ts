@@ -48,7 +48,19 @@ export function warningAt(place: Place, message: string, hint?: string): Diagnos
 
 function diagnostic(severity: Diagnostic['severity'], place: Place, message: string, hint?: string): Diagnostic {
   const { line, column, length } = place;
-  return { severity, line, column, length, message, ...(hint === undefined ? {} : { hint }) };
+  return {
+    severity,
+    line,
+    column,
+    length,
+    message: brief(message),
+    ...(hint === undefined ? {} : { hint: brief(hint) }),
+  };
+}
+
+/** Quoted text of the file cut to a length that can be read. */
+function brief(text: string): string {
+  return text.replace(/"[^"]{80,}"/g, (quote) => `${quote.slice(0, 60)}…"`);
 }
 
 export interface FormatOptions {
@@ -68,14 +80,28 @@ export function formatDiagnostic(found: Diagnostic, { file, lines, color = false
   const out = [head];
   if (source !== undefined) {
     const gutter = String(found.line).padStart(5);
+    const { shown, column } = excerpt(source, found.column);
     // The same tabs above and below, so that the underline stands right at any tab width.
-    const indent = source.slice(0, found.column - 1).replace(/[^\t]/g, ' ');
-    const visible = Math.max(1, Math.min(found.length, source.length - found.column + 1));
-    out.push(`${gutter} | ${source}`);
+    const indent = shown.slice(0, column - 1).replace(/[^\t]/g, ' ');
+    const visible = Math.max(1, Math.min(found.length, shown.length - column + 1));
+    out.push(`${gutter} | ${shown}`);
     out.push(`${' '.repeat(5)} | ${indent}${paint(`1;${tone}`, '^'.repeat(visible))}`);
   }
   if (found.hint !== undefined) out.push(`${' '.repeat(5)} = ${found.hint}`);
   return out.join('\n');
+}
+
+/** Longest line that is shown whole. */
+const LONGEST = 200;
+
+/** The line as a terminal may see it: control characters replaced, a long one cut round the column. */
+function excerpt(source: string, column: number): { shown: string; column: number } {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  const visible = source.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '\ufffd');
+  if (visible.length <= LONGEST) return { shown: visible, column };
+  const start = Math.max(0, Math.min(column - 60, visible.length - LONGEST));
+  const [before, after] = [start > 0 ? '…' : '', start + LONGEST < visible.length ? '…' : ''];
+  return { shown: before + visible.slice(start, start + LONGEST) + after, column: column - start + before.length };
 }
 
 /** Diagnostics in the order of the file. */

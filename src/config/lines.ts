@@ -1,5 +1,5 @@
 // Text -> lines that say something: what is indented, where key and value stand, where a comment begins.
-import { type Diagnostic, errorAt, type Spot, warningAt } from './diagnostic.ts';
+import { type Diagnostic, errorAt, type Place, type Spot, warningAt } from './diagnostic.ts';
 
 /** One `key = value` line (the `=` may be missing: bare `supervised`). */
 export interface ConfigLine {
@@ -8,6 +8,8 @@ export interface ConfigLine {
   readonly key: Spot;
   /** Trimmed, comment removed; undefined without a `=`. */
   readonly value: Spot | undefined;
+  /** A diagnostic says why nothing but its indentation can be taken from this line. */
+  readonly broken: boolean;
 }
 
 /** The lines of a configuration file as an editor counts them. */
@@ -15,7 +17,7 @@ export function splitLines(text: string): string[] {
   return text.replace(/^\uFEFF/, '').split(/\r?\n/);
 }
 
-/** Reads every line; what cannot be read as `key = value` becomes a diagnostic and is left out. */
+/** Reads every line that is not empty; what cannot be read as `key = value` becomes a diagnostic, too. */
 export function readLines(lines: readonly string[]): { lines: ConfigLine[]; diagnostics: Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
   const read = lines.flatMap((raw, index) => readLine(raw, index + 1, diagnostics) ?? []);
@@ -28,43 +30,41 @@ function readLine(raw: string, line: number, diagnostics: Diagnostic[]): ConfigL
   const start = content.search(/\S/);
   if (start < 0) return undefined;
   const at = (column: number, length: number) => ({ line, column: column + 1, length });
+  const indent = content.slice(0, start).replaceAll('\t', '    ').length;
+  const equals = content.indexOf('=', start);
+  const key = content.slice(start, equals < 0 ? undefined : equals).trimEnd();
+  const entry = (broken: boolean): ConfigLine => ({
+    line,
+    indented: indent >= 4,
+    key: { ...at(start, Math.max(1, key.length)), text: key },
+    value: valueSpot(content, equals, line),
+    broken,
+  });
+  const fail = (place: Place, message: string, hint: string): ConfigLine => {
+    diagnostics.push(errorAt(place, message, hint));
+    return entry(true);
+  };
 
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const stray = content.search(/[\u0000-\u0008\u000b-\u001f\u007f\ufffd]/);
+  const stray = content.search(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffd]/);
   if (stray >= 0) {
     const what = content[stray] === '\ufffd' ? 'bytes that are not UTF-8' : 'a control character';
-    diagnostics.push(errorAt(at(stray, 1), `this line holds ${what}`, 'save the file as plain UTF-8 text'));
-    return undefined;
+    return fail(at(stray, 1), `this line holds ${what}`, 'save the file as plain UTF-8 text');
   }
   if (end < raw.length && end > 0 && !/\s/.test(raw[end - 1] ?? '')) {
     const hint = 'write a blank before # for a comment, or put the value in "double quotes" when # belongs to it';
     diagnostics.push(warningAt(at(end, raw.trimEnd().length - end), 'everything from this # on is a comment', hint));
   }
-
-  const indent = content.slice(0, start).replaceAll('\t', '    ').length;
-  const equals = content.indexOf('=', start);
-  const key = content.slice(start, equals < 0 ? undefined : equals).trimEnd();
   if (indent > 0 && indent < 4) {
-    diagnostics.push(
-      errorAt(
-        at(0, start),
-        `this line is indented by ${indent} ${indent === 1 ? 'space' : 'spaces'}`,
-        'indent the lines of a virtual block by a tab or at least four spaces; start all others in the first column',
-      ),
+    return fail(
+      at(0, start),
+      `this line is indented by ${indent} ${indent === 1 ? 'space' : 'spaces'}`,
+      'indent the lines of a virtual block by a tab or at least four spaces; start all others in the first column',
     );
-    return undefined;
   }
-  if (key === '' || !/^[\w-]+$/.test(key)) {
-    const length = equals < 0 ? content.length - start : Math.max(1, key.length);
-    diagnostics.push(errorAt(at(start, length), 'this is not a directive', 'expected: name = value'));
-    return undefined;
-  }
-  return {
-    line,
-    indented: indent >= 4,
-    key: { ...at(start, key.length), text: key },
-    value: valueSpot(content, equals, line),
-  };
+  if (key === '') return fail(at(equals, 1), 'the name before the = is missing', 'expected: name = value');
+  if (!/^[\w-]+$/.test(key)) return fail(at(start, key.length), 'this is not a directive', 'expected: name = value');
+  return entry(false);
 }
 
 function valueSpot(content: string, equals: number, line: number): Spot | undefined {

@@ -1,5 +1,5 @@
 // Lines -> Draft: which directive stands where, with its value read. Names are still names; defaults are not filled in.
-import { type Diagnostic, errorAt, type Place, problemToError, warningAt } from './diagnostic.ts';
+import { type Diagnostic, errorAt, type Place, problemToError, type Spot, warningAt } from './diagnostic.ts';
 import {
   DIRECTIVES,
   type Directive,
@@ -37,7 +37,13 @@ export function parse(text: string): Draft {
   const globals: Given = {};
   const virtuals: DraftVirtual[] = [];
   let block: Given | 'none' = 'none';
+  let endedBy: Spot | undefined;
   for (const entry of lines) {
+    if (entry.broken) {
+      // One mistake is told once: the lines below it are checked as if they stood in a block.
+      if (entry.key.column === 1 || block === 'none') block = {};
+      continue;
+    }
     try {
       if (entry.key.text === 'virtual' || entry.key.text === 'virtual6') {
         // Opened even when the virtual= line itself is wrong: the lines of its block are checked all the same.
@@ -55,10 +61,18 @@ export function parse(text: string): Draft {
         virtuals.push({ address, place: placeOf(address.spot), given: block });
         continue;
       }
-      if (!entry.indented) block = 'none';
-      const where = entry.indented ? 'virtual' : 'global';
-      const row = rowOf(entry, where, block !== 'none', diagnostics);
-      if (row === undefined) continue;
+      const row = rowOf(entry, block !== 'none', endedBy, diagnostics);
+      if (row === undefined) {
+        // Here, too. What belongs into a block leaves the block open; what is unknown may have been meant to open one.
+        const known = directive(entry.key.text);
+        const none = block === 'none';
+        if (entry.indented ? none && known !== undefined : none || known?.scope !== 'virtual') block = {};
+        continue;
+      }
+      if (!entry.indented) {
+        if (block !== 'none') endedBy = entry.key;
+        block = 'none';
+      }
       const target = entry.indented && block !== 'none' ? block : globals;
       store(target, entry, row, diagnostics);
     } catch (thrown) {
@@ -74,8 +88,8 @@ function valueSpotOf(entry: ConfigLine) {
 
 function rowOf(
   entry: ConfigLine,
-  where: 'global' | 'virtual',
   inBlock: boolean,
+  endedBy: Spot | undefined,
   diagnostics: Diagnostic[],
 ): Directive<unknown> | undefined {
   const name = entry.key.text;
@@ -86,22 +100,22 @@ function rowOf(
   if (row === undefined) {
     const replaced = Object.hasOwn(REPLACED, name) ? REPLACED[name] : undefined;
     if (replaced !== undefined) return fail(`${name} is no longer used`, replaced);
-    const near = nearest(name, Object.keys(DIRECTIVES));
+    const near = nearest(name, Object.keys(DIRECTIVES)) ?? (/^pas+/i.test(name) ? 'passwd' : undefined);
     return fail(
       `unknown directive "${name}"`,
       near === undefined ? 'see the table of directives in the README' : `did you mean "${near}"?`,
     );
   }
-  if (where === 'virtual' && !inBlock) {
-    return fail(
-      'this line is indented, but no virtual block is open',
-      row.scope === 'virtual' ? 'it belongs below a virtual= line' : 'start it in the first column',
-    );
+  if (entry.indented && !inBlock) {
+    const move = `${directive(endedBy?.text ?? '')?.scope === 'both' ? 'indent it, or ' : ''}move it above the virtual= line`;
+    const ended = endedBy && `${endedBy.text} on line ${endedBy.line} ended the block; ${move}`;
+    const belongs = row.scope === 'virtual' ? 'it belongs below a virtual= line' : 'start it in the first column';
+    return fail('this line is indented, but no virtual block is open', ended ?? belongs);
   }
-  if (where === 'virtual' && row.scope === 'global') {
+  if (entry.indented && row.scope === 'global') {
     return fail(`${name} is a global directive`, 'move it above the first virtual= line, unindented');
   }
-  if (where === 'global' && row.scope === 'virtual') {
+  if (!entry.indented && row.scope === 'virtual') {
     return fail(`${name} belongs into a virtual block`, 'indent it by a tab or four spaces, below its virtual= line');
   }
   if (entry.value === undefined && name !== 'supervised')
@@ -127,14 +141,16 @@ function store(target: Given, entry: ConfigLine, row: Directive<unknown>, diagno
   list.push({ value, place: placeOf(valueSpotOf(entry)) });
 }
 
-/** Hides what follows the `=` of a line whose value is, or by its name may be, a secret. */
+const SECRETIVE = /pas|psw|pw|secr|secer/i;
+
+/** Hides what is, or by its name may be, a secret: all that follows such a name, whatever else is wrong with the line. */
 function maskSecret(line: string): string {
-  const [, head, key] = /^(\s*([\w-]+)\s*=)/.exec(line) ?? [];
-  if (head === undefined || key === undefined) return line;
-  const row = directive(key);
+  const [, lead = '', name = '', equals = ''] = /^(\s*)([\w-]*)(\s*=?)/.exec(line) ?? [];
+  const row = directive(name);
   const hidden =
     row === undefined
-      ? /pass|pwd|secret/i.test(key) || directive(nearest(key, Object.keys(DIRECTIVES)) ?? '')?.secret
+      ? SECRETIVE.test(line.split('=', 1)[0] ?? '') || directive(nearest(name, Object.keys(DIRECTIVES)) ?? '')?.secret
       : row.secret;
-  return hidden ? `${head} ********` : line;
+  if (hidden) return `${lead}${row !== undefined || equals.endsWith('=') ? name + equals : ''} ********`;
+  return line.replace(/((?:pass|pwd|secret)[\w-]*\s*=).*/i, '$1 ********');
 }

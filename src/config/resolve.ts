@@ -9,6 +9,7 @@ import {
   type Fallback,
   type Family,
   formatEndpoint,
+  formatHost,
   kernelPort,
   type Real,
   type Target,
@@ -127,9 +128,11 @@ class BlockResolver {
     this.#diagnostics.push(warningAt(place, message, hint));
   }
 
-  virtual(): Virtual {
+  /** Undefined when its own line is wrong; the rest of the block is looked through all the same. */
+  virtual(): Virtual | undefined {
     const { given, place } = this.#block;
-    const service = this.#service();
+    const known = collect(this.#diagnostics, () => this.#service());
+    const service = known ?? this.#standIn();
     const settings = this.#checkSettings(service);
     const reals = this.#reals(service, settings);
     const fallback = collect(this.#diagnostics, () => this.#fallback(service));
@@ -137,13 +140,16 @@ class BlockResolver {
     const unknown = schedulerWarning(given);
     if (unknown !== undefined) this.#diagnostics.push(unknown);
     for (const warning of options?.warnings ?? []) this.#diagnostics.push(warning);
-    if (reals.length === 0 && given.real === undefined && given.real6 === undefined) {
+    // Among errors it is likely a line that could not be read, or was misspelt.
+    const failed = this.#diagnostics.some(({ severity }) => severity === 'error');
+    if (reals.length === 0 && !failed) {
       this.#warn(
         place,
         'this virtual service has no real servers',
         `add lines real${service.family === 6 ? '6' : ''} = address:port gate|masq|ipip`,
       );
     }
+    if (known === undefined) return undefined;
     return {
       line: place.line,
       ...service,
@@ -192,9 +198,15 @@ class BlockResolver {
         'write tcp or udp; a firewall mark is virtual = number',
       );
     }
-    const chosen = protocol?.value ?? (/^(53|domain)$/.test(address.port.text) ? 'udp' : 'tcp');
+    const chosen = protocol?.value ?? (/^(0*53|domain)$/.test(address.port.text) ? 'udp' : 'tcp');
     const ip = this.#address(address.host, family, 'the virtual service');
     return { protocol: chosen, family, address: ip, port: this.#port(address.port, chosen), mark: 0 };
+  }
+
+  /** For finding the other errors of a block whose own line is wrong. */
+  #standIn(): Pick<Virtual, 'protocol' | 'family' | 'address' | 'port' | 'mark'> {
+    const { family } = this.#block.address;
+    return { protocol: this.#own('protocol')?.value ?? 'tcp', family, address: '', port: 1, mark: 0 };
   }
 
   #address(host: HostText, family: Family, of: string): string {
@@ -210,17 +222,24 @@ class BlockResolver {
     return found;
   }
 
-  #port(port: Spot, protocol: 'tcp' | 'udp' | 'fwm'): number {
-    if (/^\d+$/.test(port.text)) return Number(port.text);
-    const found = this.#names.port(port.text, protocol === 'fwm' ? 'tcp' : protocol);
-    if (found === undefined) {
-      throw new Problem(
-        port,
-        `the service "${port.text}" is not in /etc/services`,
-        'check its spelling, or write the number of the port',
-      );
-    }
-    return found;
+  #port(port: Spot, protocol: 'tcp' | 'udp'): number {
+    const found = this.#portOf(port, protocol);
+    if (found !== undefined) return found;
+    throw new Problem(
+      port,
+      `the service "${port.text}" has no ${protocol} port in /etc/services`,
+      'check its spelling, or write the number of the port',
+    );
+  }
+
+  /** The other protocol's port will do where a server is named, as in ldirectord: http is often listed for tcp alone. */
+  #serverPort(port: Spot, protocol: Virtual['protocol']): number {
+    const [own, other] = protocol === 'udp' ? (['udp', 'tcp'] as const) : (['tcp', 'udp'] as const);
+    return this.#portOf(port, own) ?? this.#portOf(port, other) ?? this.#port(port, own);
+  }
+
+  #portOf(port: Spot, protocol: 'tcp' | 'udp'): number | undefined {
+    return /^\d+$/.test(port.text) ? Number(port.text) : this.#names.port(port.text, protocol);
   }
 
   #checkSettings(virtual: CheckSettings['virtual']): CheckSettings {
@@ -241,6 +260,11 @@ class BlockResolver {
       negotiateTimeoutMs: negotiate * 1000,
       attempts: this.#value('checkcount') ?? 1,
     };
+    const method = this.#own('httpmethod');
+    const receive = this.#own('receive');
+    if (method?.value === 'HEAD' && receive !== undefined) {
+      this.#warn(receive.place, 'an answer to HEAD has no body that this could match', 'leave receive out, or use GET');
+    }
     if ((checkType === 'negotiate' || typeof checkType === 'number') && !isNegotiated(settings.service)) {
       const instead = virtual.protocol === 'udp' ? 'a ping' : 'a TCP connect';
       this.#warn(
@@ -255,9 +279,10 @@ class BlockResolver {
   #reals(virtual: Pick<Virtual, 'protocol' | 'family' | 'port'>, settings: CheckSettings): Real[] {
     const wrong = virtual.family === 6 ? this.#block.given.real : this.#block.given.real6;
     for (const { place } of wrong ?? []) {
-      const [here, there] = virtual.family === 6 ? ['real6', 'real'] : ['real', 'real6'];
+      const [here, there, block, other] =
+        virtual.family === 6 ? ['real6', 'real', 'virtual6', 'virtual'] : ['real', 'real6', 'virtual', 'virtual6'];
       this.#diagnostics.push(
-        errorAt(place, `${there}= in a virtual${virtual.family === 6 ? '6' : ''}= block`, `write ${here} = …`),
+        errorAt(place, `${there}= in a ${block}= block`, `write ${here}= here, or move it into a ${other}= block`),
       );
     }
     const lines = (virtual.family === 6 ? this.#block.given.real6 : this.#block.given.real) ?? [];
@@ -283,13 +308,17 @@ class BlockResolver {
 
   /** One real server, or each of a range. */
   #expand(text: RealText, virtual: Pick<Virtual, 'protocol' | 'port'>, settings: CheckSettings): Real[] {
-    const port = text.port === undefined ? 0 : this.#port(text.port, virtual.protocol);
+    const port = text.port === undefined ? 0 : this.#serverPort(text.port, virtual.protocol);
     const from = this.#address(text.from, text.family, 'the real server');
     const to = text.to === undefined ? from : this.#address(text.to, text.family, 'the last server of the range');
     const first = addressToNumber(from);
     const size = addressToNumber(to) - first + 1n;
     if (size < 1n)
-      throw new Problem(text.spot, `this range runs backwards: ${from} comes after ${to}`, `write ${to}->${from}`);
+      throw new Problem(
+        text.spot,
+        `this range runs backwards: ${from} comes after ${to}`,
+        `write ${formatHost(to)}->${formatHost(from)}`,
+      );
     if (size > MAX_RANGE)
       throw new Problem(text.spot, `this range has ${size} servers`, `at most ${MAX_RANGE} are possible`);
     return Array.from({ length: Number(size) }, (_, index): Real => {
@@ -319,19 +348,23 @@ class BlockResolver {
   }
 
   #fallback(virtual: Pick<Virtual, 'protocol' | 'family' | 'port'>): Fallback | undefined {
-    const name = virtual.family === 6 ? 'fallback6' : 'fallback';
-    const other = this.#own(virtual.family === 6 ? 'fallback' : 'fallback6');
-    if (other !== undefined) {
+    const [name, other, block, there] = (
+      virtual.family === 6
+        ? ['fallback6', 'fallback', 'virtual6', 'virtual']
+        : ['fallback', 'fallback6', 'virtual', 'virtual6']
+    ) as ['fallback' | 'fallback6', 'fallback' | 'fallback6', string, string];
+    const wrong = this.#own(other);
+    if (wrong !== undefined) {
       throw new Problem(
-        other.place,
-        `${name === 'fallback' ? 'fallback6' : 'fallback'}= in a virtual${virtual.family === 6 ? '6' : ''}= block`,
-        `write ${name} = …`,
+        wrong.place,
+        `${other}= in a ${block}= block`,
+        `write ${name}= here, or move it into a ${there}= block`,
       );
     }
     const text: FallbackText | undefined = this.#value(name);
     if (text === undefined) return undefined;
     const address = this.#address(text.host, text.family, 'the fallback server');
-    const port = text.port === undefined ? virtual.port : this.#port(text.port, virtual.protocol);
+    const port = text.port === undefined ? virtual.port : this.#serverPort(text.port, virtual.protocol);
     return { address, family: text.family, port, forwarding: text.forwarding };
   }
 }

@@ -1,9 +1,10 @@
 // The values that name servers: virtual=, real= and fallback=. They read text; names are looked up in resolve.ts.
-import { type EndpointText, endpoint, type HostText, host } from './address.ts';
+import { isIPv6 } from 'node:net';
+import { type EndpointText, endpoint, type HostText } from './address.ts';
 import { Problem, type Spot } from './diagnostic.ts';
 import type { Family, Forwarding } from './model.ts';
 import type { Pattern } from './perl-regex.ts';
-import { choices, quotedSpot, THRESHOLD, toPattern, type ValueParser, WEIGHT, wholeNumber, within } from './values.ts';
+import { choices, THRESHOLD, toPattern, type ValueParser, WEIGHT, wholeNumber, within } from './values.ts';
 
 /** What a `virtual=` line names. */
 export type VirtualText =
@@ -61,6 +62,9 @@ export function virtualOf(family: Family): ValueParser<VirtualText> {
     if (spot.text.startsWith('[') && family === 4) {
       throw new Problem(spot, 'virtual= takes IPv4', `write virtual6=${spot.text} for IPv6`);
     }
+    if (family === 4 && isIPv6(spot.text)) {
+      throw new Problem(spot, 'virtual= takes IPv4', 'write virtual6= and brackets for IPv6: [2001:db8::1]:80');
+    }
     const { host, port } = endpoint(spot);
     if (host.literal !== undefined && host.literal !== family) {
       throw new Problem(
@@ -102,6 +106,8 @@ export function realOf(family: Family): ValueParser<RealText> {
         `expected gate, masq or ipip after ${address.text}`,
       );
     }
+    if (method.text.startsWith('->'))
+      throw new Problem(method, 'there is a blank inside the range', 'write first->last:port without blanks');
     const forwarding = forwardingOf(method);
     return { spot, family, from, to, port, forwarding, ...realOptions(rest) };
   };
@@ -123,6 +129,10 @@ function realOptions(words: readonly Spot[]): RealOptions {
   const strings: Spot[] = [];
   for (const [index, word] of words.entries()) {
     const threshold = /^([lu]):/.exec(word.text)?.[1];
+    if (/^"[lu]:\d+"$/.test(word.text)) {
+      // ldirectord takes these for a request and a receive string.
+      throw new Problem(word, 'a threshold stands without quotes', `write ${word.text.slice(1, -1)}`);
+    }
     if (word.text.startsWith('"')) {
       if (strings.push(word) > 2)
         throw new Problem(word, 'a third string makes no sense here', 'expected "request","receive" only');
@@ -142,11 +152,20 @@ function realOptions(words: readonly Spot[]): RealOptions {
       );
     }
   }
-  if (lower !== undefined && upper !== undefined && upper > 0 && lower > upper) {
-    const word = words.find(({ text }) => text.startsWith('l:')) as Spot;
-    throw new Problem(word, `the lower threshold ${lower} is above the upper ${upper}`, 'expected l: to be at most u:');
+  if (lower !== undefined && lower > (upper ?? 0)) {
+    // The kernel refuses such a server (EINVAL), and ldirectord does not notice.
+    const word = words.find(({ text }) => text.startsWith('l:')) ?? words[0];
+    const wrong =
+      upper === undefined ? `l:${lower} stands without u:` : `the lower threshold ${lower} is above the upper ${upper}`;
+    if (word !== undefined)
+      throw new Problem(
+        word,
+        wrong,
+        'expected l:N u:M with N at most M: overloaded from M connections on, until there are fewer than N',
+      );
   }
   const [request, receive] = strings;
+  const pattern = filled(receive);
   if (request !== undefined && receive === undefined) {
     throw new Problem(
       request,
@@ -156,11 +175,16 @@ function realOptions(words: readonly Spot[]): RealOptions {
   }
   return {
     weight: weight ?? 1,
-    request: request && quotedSpot(request, 'a request in double quotes'),
-    receive: receive && toPattern(quotedSpot(receive, 'a regular expression in double quotes')),
+    request: filled(request),
+    receive: pattern && toPattern(pattern),
     lowerThreshold: lower ?? 0,
     upperThreshold: upper ?? 0,
   };
+}
+
+/** What is inside the quotes; an empty string leaves it to the virtual, as in ldirectord. */
+function filled(string: Spot | undefined): Spot | undefined {
+  return string === undefined || string.text === '""' ? undefined : within(string, 1, string.text.length - 1);
 }
 
 function addressRange(
@@ -168,6 +192,8 @@ function addressRange(
   family: Family,
 ): { from: HostText; to: HostText | undefined; port: Spot | undefined } {
   const arrow = word.text.indexOf('->');
+  if (arrow >= 0 && word.text.length === arrow + 2)
+    throw new Problem(within(word, arrow), 'the last address of the range is missing', 'expected first->last:port');
   const last = endpoint(arrow < 0 ? word : within(word, arrow + 2));
   const first = arrow < 0 ? undefined : rangeStart(within(word, 0, arrow));
   for (const { literal, ...spot } of first === undefined ? [last.host] : [first, last.host]) {
@@ -187,7 +213,7 @@ function addressRange(
 function rangeStart(spot: Spot): HostText {
   if (spot.text === '')
     throw new Problem(spot, 'the first address of the range is missing', 'expected first->last:port');
-  const { host: first, port } = spot.text.startsWith('[') ? endpoint(spot) : { host: host(spot), port: undefined };
+  const { host: first, port } = endpoint(spot);
   if (port !== undefined)
     throw new Problem(port, 'the port belongs to the end of the range', 'expected first->last:port');
   return first;
@@ -205,8 +231,16 @@ function splitReal(spot: Spot): Spot[] {
       continue;
     }
     const end = char === '"' ? stringEnd(text, at) : at + (/^[^\s"]+/.exec(text.slice(at))?.[0].length ?? 1);
-    if (end === undefined)
-      throw new Problem(within(spot, at, at + 1), 'this quote is never closed', 'close it before the next blank');
+    if (end === undefined) {
+      const close = text.lastIndexOf('"');
+      if (close > at)
+        throw new Problem(
+          within(spot, close + 1),
+          'there is text right after the closing quote',
+          'put a blank between',
+        );
+      throw new Problem(within(spot, at, at + 1), 'this quote is never closed', 'add a " at the end of the string');
+    }
     words.push(within(spot, at, end));
     at = end;
   }

@@ -21,28 +21,38 @@ export function within(spot: Spot, start: number, end = spot.text.length): Spot 
 /** `, did you mean "x"?` when something known is near, otherwise the list of what is known. */
 export function choices(word: string, known: readonly string[]): string {
   const near = nearest(word, known);
-  if (near !== undefined) return `did you mean "${near}"?`;
-  return `expected ${known.length > 1 ? `${known.slice(0, -1).join(', ')} or ` : ''}${known.at(-1)}`;
+  return near === undefined ? `expected ${listed(known)}` : `did you mean "${near}"?`;
+}
+
+function listed(known: readonly string[]): string {
+  return `${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
 }
 
 function nonEmpty(value: Spot, expected: string): void {
   if (value.text === '') throw new Problem(value, 'the value is missing', `expected ${expected}`);
 }
 
+/** Without the double quotes round it, which ldirectord ignores where a value needs none. */
+export function unquoted(value: Spot): Spot {
+  return /^"[^"]*"$/.test(value.text) ? within(value, 1, value.text.length - 1) : value;
+}
+
 /** A whole number of `unit` between two bounds; nothing may follow it. */
-export function wholeNumber(least: number, most: number, unit = ''): ValueParser<number> {
+export function wholeNumber(least: number, most: number, unit = '', what = 'a whole number'): ValueParser<number> {
   const expected = `a whole number${unit && ` of ${unit}`} from ${least} to ${most}`;
   return (value) => {
-    nonEmpty(value, expected);
-    if (!/^\d+$/.test(value.text)) {
-      const digits = /^\d+/.exec(value.text)?.[0];
-      const hint = digits === undefined ? `expected ${expected}` : `expected ${expected}, nothing after it: ${digits}`;
-      throw new Problem(value, `"${value.text}" is not a whole number`, hint);
+    const number = unquoted(value);
+    nonEmpty(number, expected);
+    const [digits = ''] = /^\d*/.exec(number.text) ?? [];
+    const rest = number.text.slice(digits.length).trimStart();
+    if (digits === '') throw new Problem(number, `"${number.text}" is not ${what}`, `expected ${expected}`);
+    if (rest !== '') {
+      const after = within(number, number.text.length - rest.length);
+      throw new Problem(after, `"${rest}" after the number makes no sense`, `expected ${expected}`);
     }
-    const number = Number(value.text);
-    if (number < least || number > most)
-      throw new Problem(value, `${value.text} is out of range`, `expected ${expected}`);
-    return number;
+    if (Number(digits) < least || Number(digits) > most)
+      throw new Problem(number, `${digits} is out of range`, `expected ${expected}`);
+    return Number(digits);
   };
 }
 
@@ -57,24 +67,26 @@ export const count = wholeNumber(1, 1_000_000);
 export const port = wholeNumber(1, 65_535);
 /** The kernel's limit on persistence is 31 days (ipvsadm: MAX_TIMEOUT). */
 export const persistence = wholeNumber(1, 31 * MAX_SECONDS, 'seconds');
-export const WEIGHT = wholeNumber(0, 65_535);
+export const WEIGHT = wholeNumber(0, 65_535, '', 'a weight');
 export const THRESHOLD = wholeNumber(0, 2_147_483_647, 'connections');
 
 export function oneOf<T extends string>(...known: readonly T[]): ValueParser<T> {
   return (value) => {
-    nonEmpty(value, known.join(' or '));
-    const found = known.find((word) => word === value.text);
-    if (found === undefined) throw new Problem(value, `"${value.text}" is not known here`, choices(value.text, known));
+    const word = unquoted(value);
+    nonEmpty(word, listed(known));
+    const found = known.find((each) => each === word.text);
+    if (found === undefined) throw new Problem(word, `"${word.text}" is not known here`, choices(word.text, known));
     return found;
   };
 }
 
 export const yesNo: ValueParser<boolean> = (value) => {
-  nonEmpty(value, 'yes or no');
-  if (value.text === 'yes' || value.text === 'no') return value.text === 'yes';
-  const meant = /^(y|yes|true|on|1|enabled?)$/i.test(value.text) ? 'yes' : 'no';
-  const guess = /^(y|yes|true|on|1|enabled?|n|no|false|off|0|disabled?)$/i.test(value.text);
-  throw new Problem(value, `"${value.text}" is neither yes nor no`, guess ? `write ${meant}` : 'expected yes or no');
+  const word = unquoted(value);
+  nonEmpty(word, 'yes or no');
+  if (word.text === 'yes' || word.text === 'no') return word.text === 'yes';
+  const meant = /^(y|yes|true|on|1|enabled?)$/i.test(word.text) ? 'yes' : 'no';
+  const guess = /^(y|yes|true|on|1|enabled?|n|no|false|off|0|disabled?)$/i.test(word.text);
+  throw new Problem(word, `"${word.text}" is neither yes nor no`, guess ? `write ${meant}` : 'expected yes or no');
 };
 
 /** Rest of the line as it is (comments and names for people). */
@@ -93,12 +105,14 @@ export function quotedSpot(value: Spot, expected: string): Spot {
   nonEmpty(value, expected);
   const { text } = value;
   if (!text.startsWith('"')) {
-    const blank = text.search(/[\s"]/);
-    if (blank >= 0)
+    // The hints do not repeat the text: it may be a password.
+    if (text.startsWith("'"))
+      throw new Problem(value, 'single quotes do not count as quotes', 'put the value in "double quotes" instead');
+    if (/[\s"]/.test(text))
       throw new Problem(
         value,
-        'text with blanks or quotes in it must stand in double quotes',
-        `write "${text.replaceAll('"', '')}"`,
+        'a value with blanks or quotes in it needs quotes round it',
+        'put it in "double quotes"',
       );
     return value;
   }
@@ -118,8 +132,8 @@ export function quotedSpot(value: Spot, expected: string): Spot {
 
 /** A program and its arguments, split at blanks; single or double quotes keep an argument together. No shell ever sees it. */
 export const command: ValueParser<readonly string[]> = (value) => {
-  // Whole-value quotes are ldirectord's syntax; quotes further in are the command's own.
-  const whole = /^"[^"]*"$/.test(value.text) ? within(value, 1, value.text.length - 1) : value;
+  // Whole-value quotes are ldirectord's syntax; quotes further in are the command's own, also in `"program "an argument""`.
+  const whole = /^"(?![^"]*"\s).*"$/.test(value.text) ? within(value, 1, value.text.length - 1) : value;
   const argv = splitWords(whole);
   if (argv[0] === undefined)
     throw new Problem(value, 'the command is missing', 'expected the path of a program, then its arguments');
@@ -153,6 +167,20 @@ export function toPattern(spot: Spot): Pattern {
   const { offset, length, message, hint } = translated.problem;
   throw new Problem(within(spot, offset, offset + length), message, hint);
 }
+
+/** A host name or address, with or without a port, as a Host header takes it. */
+export const hostHeader: ValueParser<string> = (value) => {
+  const host = quotedSpot(value, 'a host name');
+  const bad = host.text.search(/[^\x21-\x7e]|[/@\\"<>]/);
+  if (bad >= 0) {
+    throw new Problem(
+      within(host, bad, bad + 1),
+      'this character cannot stand in a host name',
+      'expected something like www.example.com',
+    );
+  }
+  return host.text;
+};
 
 export const absolutePath: ValueParser<string> = (value) => {
   const path = quotedSpot(value, 'an absolute path');
@@ -194,14 +222,15 @@ export const mailAddresses: ValueParser<readonly string[]> = (value) => {
   });
 };
 
-export const alertStates: ValueParser<readonly AlertState[]> = (value) => {
+export const alertStates: ValueParser<readonly AlertState[]> = (given) => {
+  const value = unquoted(given);
   nonEmpty(value, 'all, none, or states separated by commas');
   const known = ['all', 'none', ...ALERT_STATES];
   const parts = splitList(value);
   const states = new Set<AlertState>();
   for (const part of parts) {
     if (!known.includes(part.text))
-      throw new Problem(part, `"${part.text}" is not a daemon state`, choices(part.text, known));
+      throw new Problem(part, notKnown(part, 'a daemon state'), choices(part.text, known));
     if (parts.length > 1 && parts.some((other) => other.text === 'none')) {
       throw new Problem(value, '"none" stands beside other states', 'write none alone, or leave it out');
     }
@@ -209,6 +238,10 @@ export const alertStates: ValueParser<readonly AlertState[]> = (value) => {
   }
   return ALERT_STATES.filter((state) => states.has(state));
 };
+
+function notKnown(part: Spot, what: string): string {
+  return part.text === '' ? `${what} is missing here` : `"${part.text}" is not ${what}`;
+}
 
 /** Spots between commas, blanks around them removed. */
 export function splitList(value: Spot): Spot[] {
@@ -225,7 +258,8 @@ export function splitList(value: Spot): Spot[] {
 export type CheckType = 'connect' | 'negotiate' | 'ping' | 'off' | 'on' | 'external' | 'external-perl' | number;
 const CHECK_TYPES = ['connect', 'negotiate', 'ping', 'off', 'on', 'external', 'external-perl'] as const;
 
-export const checkType: ValueParser<CheckType> = (value) => {
+export const checkType: ValueParser<CheckType> = (given) => {
+  const value = unquoted(given);
   const number = /^\d+$/.test(value.text);
   if (number) return wholeNumber(0, 1_000_000)(value);
   const found = CHECK_TYPES.find((word) => word === value.text);
@@ -241,7 +275,8 @@ export const checkType: ValueParser<CheckType> = (value) => {
 };
 
 /** Any lower-case word: new schedulers appear in kernels, so the kernel decides. */
-export const scheduler: ValueParser<string> = (value) => {
+export const scheduler: ValueParser<string> = (given) => {
+  const value = unquoted(given);
   nonEmpty(value, 'the name of a scheduler, such as wlc or rr');
   if (!/^[a-z]+$/.test(value.text)) {
     throw new Problem(
@@ -267,15 +302,16 @@ export const SCHEDULER_FLAGS = [
 export const schedulerFlags: ValueParser<readonly string[]> = (value) => {
   return splitList(quotedSpot(value, 'flags separated by commas')).map((part) => {
     if (!(SCHEDULER_FLAGS as readonly string[]).includes(part.text)) {
-      throw new Problem(part, `"${part.text}" is not a scheduler flag`, choices(part.text, SCHEDULER_FLAGS));
+      throw new Problem(part, notKnown(part, 'a scheduler flag'), choices(part.text, SCHEDULER_FLAGS));
     }
     return part.text;
   });
 };
 
 /** Checked against the block's family later: a dotted quad for IPv4, a prefix length for IPv6. */
-export const anySpot: ValueParser<Spot> = (value) => {
-  nonEmpty(value, 'a value');
+export const netmask: ValueParser<Spot> = (given) => {
+  const value = unquoted(given);
+  nonEmpty(value, 'a dotted quad for IPv4, a prefix length for IPv6');
   return value;
 };
 

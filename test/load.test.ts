@@ -1,0 +1,119 @@
+// Loading from the disk: names looked up, files tried for writing, errors of both kinds together.
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { formatDiagnostics, load, loadText } from '../src/load.ts';
+import { lookups } from './config/lookups.ts';
+import { scratch } from './scratch.ts';
+
+const BLOCK = 'virtual = 10.8.8.45:80\n\treal = 10.8.8.48:80 gate\n';
+
+test('a file that is not there is the system’s error', async () => {
+  await expect(load(join(scratch(), 'nope.cf'), lookups)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('a file is read, and its path is in the diagnostics', async () => {
+  const path = join(scratch(), 'a.cf');
+  writeFileSync(path, `quiescent = maybe\n${BLOCK}`);
+  const loaded = await load(path, lookups);
+  expect(loaded.config).toBeUndefined();
+  expect(formatDiagnostics(loaded)).toEqual([
+    `${path}:1:13: error: "maybe" is neither yes nor no
+    1 | quiescent = maybe
+      |             ^^^^^
+      = expected yes or no`,
+  ]);
+  expect(formatDiagnostics(loaded, true)[0]).toContain('\x1b[1;31merror:\x1b[0m');
+});
+
+test('each name is asked for once, for the IP version it is used with', async () => {
+  const resolveHost = vi.fn(lookups.resolveHost);
+  const { config } = await loadText(
+    'virtual = vip.example.com:http\n\treal = web1.example.com:80 gate\n\treal = web1.example.com:81 masq\nvirtual6 = vip.example.com:80\n\treal6 = web1.example.com gate\n',
+    'a.cf',
+    { ...lookups, resolveHost },
+  );
+  expect(resolveHost.mock.calls.sort()).toEqual([
+    ['vip.example.com', 4],
+    ['vip.example.com', 6],
+    ['web1.example.com', 4],
+    ['web1.example.com', 6],
+  ]);
+  expect(
+    config?.virtuals.map(({ address, port, reals }) => [address, port, ...reals.map((real) => real.address)]),
+  ).toEqual([
+    ['10.8.8.45', 80, '10.8.8.48', '10.8.8.48'],
+    ['2001:db8::45', 80, '2001:db8::48'],
+  ]);
+});
+
+test('a resolver that fails is a name without an address', async () => {
+  const failing = { ...lookups, resolveHost: () => Promise.reject(new Error('EAI_AGAIN')) };
+  const { config, diagnostics } = await loadText(`${BLOCK}\tfallback = localhost\n`, 'a.cf', failing);
+  expect(config).toBeUndefined();
+  expect(diagnostics.map(({ message }) => message)).toEqual([
+    'the name "localhost" of the fallback server has no IPv4 address',
+  ]);
+});
+
+test('the system’s own resolver knows localhost, and a name under .invalid fails at once', async () => {
+  const known = await loadText(`${BLOCK}\tfallback = localhost\n`, 'a.cf');
+  expect(known.config?.virtuals[0]?.fallback?.address).toBe('127.0.0.1');
+  const unknown = await loadText(`${BLOCK}\tfallback = nowhere.invalid\n`, 'a.cf');
+  expect(unknown.config).toBeUndefined();
+});
+
+const root = process.getuid?.() === 0;
+
+test.each<[what: string, name: string, reason: string | undefined]>([
+  ['a new file in a directory that is there', 'dir/new.log', undefined],
+  ['a file that is there', 'dir/old.log', undefined],
+  ['a directory', 'dir', 'it is a directory'],
+  ['a file in a directory that is not there', 'nope/new.log', 'DIR/nope: no such file or directory'],
+  ['a file below a file', 'dir/old.log/new.log', 'not a directory'],
+  ...(root
+    ? []
+    : [
+        ['a file without permission', 'dir/closed.log', 'permission denied'] satisfies [string, string, string],
+        ['a directory without permission', 'closed/new.log', 'DIR/closed: permission denied'] satisfies [
+          string,
+          string,
+          string,
+        ],
+      ]),
+])('logfile and monitorfile: %s', async (_, name, reason) => {
+  const dir = scratch();
+  for (const each of ['dir', 'closed']) mkdirSync(join(dir, each));
+  for (const each of ['old.log', 'closed.log']) writeFileSync(join(dir, 'dir', each), '');
+  chmodSync(join(dir, 'dir/closed.log'), 0o400);
+  chmodSync(join(dir, 'closed'), 0o500);
+  const path = join(dir, name);
+  const { config, diagnostics } = await loadText(
+    `logfile = ${path}\n${BLOCK}\tmonitorfile = ${path}\n`,
+    'a.cf',
+    lookups,
+  );
+  const errors = diagnostics
+    .filter(({ severity }) => severity === 'error')
+    .map(({ message }) => message.replaceAll(dir, 'DIR'));
+  expect(errors).toEqual(
+    reason === undefined
+      ? []
+      : ['logfile', 'monitorfile'].map((directive) => `cannot write the ${directive} DIR/${name}: ${reason}`),
+  );
+  expect(config === undefined).toBe(reason !== undefined);
+});
+
+test('only the logfile that counts is tried', async () => {
+  const { diagnostics } = await loadText(`logfile = /proc/nope/a\nlogfile = local0\n${BLOCK}`, 'a.cf', lookups);
+  expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+});
+
+test('errors of the text, of names and of files are told together, in the order of the file', async () => {
+  const { diagnostics } = await loadText(
+    `logfile = /proc/nope/a\nvirtual = nowhere.invalid:80\n\treal = 10.8.8.48:80 gaet\ncheckinterval = 0\n`,
+    'a.cf',
+    lookups,
+  );
+  expect(diagnostics.map(({ line }) => line)).toEqual([1, 2, 3, 4]);
+});
