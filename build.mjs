@@ -1,6 +1,5 @@
 // Builds dist/: the program in one file, and beside it what it loads only when it needs it. Few, small files because a director's
 // `start` is two processes that should be quick: loading the packages as they are installed takes twice the time.
-import { rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 /** What of a package the program uses, when that is less than the package. */
@@ -35,7 +34,6 @@ const loadLater = {
   },
 };
 
-await rm('dist', { recursive: true, force: true });
 await Promise.all([
   build({
     ...options,

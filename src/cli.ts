@@ -1,7 +1,7 @@
 // The command line: ldirectord's grammar (`ldirectord [-d] [CONFIG] start`) and ours (`tsdirectord start -f CONFIG`). The only process.exit.
 import { access } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { type Owner, readOwner } from './system/pid-file.ts';
@@ -16,6 +16,8 @@ interface Flags {
   readonly ipvsadm: string;
   readonly ipvs: 'kernel' | 'memory';
   readonly pidFile?: string;
+  /** Seconds. */
+  readonly stopTimeout: number;
   readonly detached?: true;
 }
 
@@ -36,8 +38,6 @@ interface Call {
   readonly flags: Flags;
 }
 
-/** How long `stop` waits for the daemon to clean up after itself before it does that itself. */
-const STOP_TIMEOUT_MS = 20_000;
 const CONFIG_DIRECTORIES = ['/etc/ha.d', '/etc/ha.d/conf'];
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -62,11 +62,21 @@ function commandLine(program: string): Command {
         .default('kernel'),
     )
     .option('--pid-file <path>', 'pid file (default: /var/run/ldirectord.CONFIG.pid)')
+    .addOption(
+      new Option('--stop-timeout <seconds>', 'how long stop waits before it kills the daemon and cleans up after it')
+        .argParser(secondsOf)
+        .default(20),
+    )
     .addOption(new Option('--detached').hideHelp())
     .version(`tsdirectord ${VERSION}`, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', HELP)
     .exitOverride();
+}
+
+function secondsOf(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('expected a whole number of seconds.');
+  return Number(text);
 }
 
 const HELP = `
@@ -132,8 +142,9 @@ async function understand(program: string, words: readonly string[], flags: Flag
     path,
     lookedAt,
     name,
-    pidFile: flags.pidFile ?? `/var/run/ldirectord.${name}.pid`,
-    flags,
+    // Absolute, because the daemon leaves the directory it is started in.
+    pidFile: resolve(flags.pidFile ?? `/var/run/ldirectord.${name}.pid`),
+    flags: { ...flags, ipvsadm: flags.ipvsadm.includes('/') ? resolve(flags.ipvsadm) : flags.ipvsadm },
   };
 }
 
@@ -167,7 +178,8 @@ async function perform(call: Call): Promise<number> {
 
 async function start(call: Call): Promise<number> {
   const { flags, name, pidFile } = call;
-  const owner = await readOwner(pidFile);
+  // The detached process finds that out when it claims the pid file, and tells its starter.
+  const owner: Owner = flags.detached ? { state: 'none' } : await readOwner(pidFile);
   if (owner.state === 'running') {
     out(`${described(call)} is running already, with pid ${owner.pid}`);
     return 0;
@@ -215,30 +227,33 @@ function described({ program, path, name }: Call): string {
 async function stop(call: Call): Promise<number> {
   const owner = await readOwner(call.pidFile);
   if (owner.state !== 'running') {
-    await forget(call, owner);
+    if (owner.state === 'stale') await cleanUpAfter(call);
     out(`${described(call)} is stopped (not running)`);
     return 0;
   }
+  const timeoutMs = call.flags.stopTimeout * 1000;
   const { waitUntilGone } = await import('./system/pid-file.ts');
   signal(owner.pid, 'SIGTERM');
-  if (await waitUntilGone(call.pidFile, owner.pid, STOP_TIMEOUT_MS)) return 0;
+  if (await waitUntilGone(call.pidFile, owner.pid, timeoutMs)) return 0;
   err(
-    `${described(call)} did not end within ${STOP_TIMEOUT_MS / 1000} s of SIGTERM; killing pid ${owner.pid} and cleaning up after it`,
+    `${described(call)} did not end within ${call.flags.stopTimeout} s of SIGTERM; killing pid ${owner.pid} and cleaning up after it`,
   );
   signal(owner.pid, 'SIGKILL');
-  if (!(await waitUntilGone(call.pidFile, owner.pid, STOP_TIMEOUT_MS)))
+  if (!(await waitUntilGone(call.pidFile, owner.pid, timeoutMs)))
     throw new UsageError(`pid ${owner.pid} cannot be killed`, 1);
-  await forget(call, { state: 'stale', pid: owner.pid });
-  const { cleanTable } = await import('./clean-table.ts');
-  await cleanTable(configPath(call), await kernelOf(call.flags), err);
+  await cleanUpAfter(call);
   return 0;
 }
 
-/** Removes the pid file of a daemon that is gone. */
-async function forget(call: Call, owner: Owner): Promise<void> {
-  if (owner.state !== 'stale') return;
-  const { rm } = await import('node:fs/promises');
+/** Removes what a daemon that did not end by itself has left: its pid file, its services. What cannot be cleaned is told: stopped it is. */
+async function cleanUpAfter(call: Call): Promise<void> {
+  const [{ rm }, { cleanTable }] = await Promise.all([import('node:fs/promises'), import('./clean-table.ts')]);
   await rm(call.pidFile, { force: true });
+  try {
+    await cleanTable(configPath(call), await kernelOf(call.flags), err);
+  } catch (error) {
+    err(`Its virtual services may still be in the kernel, see ipvsadm -Ln: ${messageOf(error)}`);
+  }
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

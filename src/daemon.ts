@@ -1,4 +1,4 @@
-// READ THIS FIRST. The daemon: a configuration, the health of its servers, and the loop between checks and the kernel's table.
+// Read this first: the loop between checks, the health of the servers, and the kernel's table.
 //
 //   .cf -> Config -> Scheduler -> checks -> results -> health -> desired table -> Reconciler -> kernel
 import type { CheckResult, CheckServices } from './checks/check.ts';
@@ -71,10 +71,11 @@ export class Daemon {
     const before = await this.#kernel.read({ thresholds: false });
     this.#health = this.#healthFor(this.#config, before);
     await this.#reconciler.reconcile(true);
-    if (this.#reconciler.trouble !== undefined) {
+    const { trouble } = this.#reconciler;
+    if (trouble !== undefined) {
       const added = this.#config.virtuals.map(serviceKey).filter((key) => !before.has(key));
       await this.#reconciler.stop(new Set(added));
-      throw new IpvsError(this.#reconciler.trouble);
+      throw new IpvsError(trouble);
     }
     this.#schedule();
     this.#fallbackCommands.update(this.#config.virtuals, this.#stateOf);
@@ -109,6 +110,7 @@ export class Daemon {
 
   #healthFor(config: Config, table: Table): Map<string, Health> {
     const now = this.#now();
+    const found = this.#foundByCheck();
     return new Map(
       membersOf(config).map(({ virtual, real, key }) => {
         const kind = real.check.spec.kind;
@@ -118,9 +120,21 @@ export class Daemon {
           .get(serviceKey(virtual))
           ?.destinations.get(destinationKey(realDestination(virtual, real)));
         const first = (inTable?.weight ?? 0) > 0 ? adoptedHealth(now) : unknownHealth(now);
-        return [key, this.#health.get(key) ?? first];
+        return [key, this.#health.get(key) ?? found.get(checkKey(real.check)) ?? first];
       }),
     );
+  }
+
+  /** What the running checks have found: a server that a reload names in one more place need not wait for its next check. */
+  #foundByCheck(): Map<string, Health> {
+    const found = new Map<string, Health>();
+    for (const { real, key } of membersOf(this.#config)) {
+      const health = this.#health.get(key);
+      const check = checkKey(real.check);
+      if (health === undefined || health.state === 'unknown') continue;
+      if (health.state === 'down' || !found.has(check)) found.set(check, { ...health, failures: 0 });
+    }
+    return found;
   }
 
   #schedule(): void {

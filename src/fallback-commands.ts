@@ -38,6 +38,8 @@ export class FallbackCommands {
 
   /** Runs what the states call for; a command of one virtual never overlaps itself, and the last word wins. */
   update(virtuals: readonly Virtual[], stateOf: StateOf): void {
+    const known = new Set(virtuals.map(virtualKey));
+    for (const key of this.#wanted.keys()) if (!known.has(key)) this.#wanted.delete(key);
     for (const virtual of virtuals) {
       if (virtual.fallbackCommand === undefined) continue;
       const key = virtualKey(virtual);
@@ -63,6 +65,8 @@ export class FallbackCommands {
       said = this.#wanted.get(key) as Wanted;
       const argv = [...(virtual.fallbackCommand ?? []), said, virtualName(virtual), virtual.protocol];
       const problem = await this.#problemOf(argv);
+      // Ended by our own stop: that is no fault of the command.
+      if (this.#stopped.signal.aborted) return;
       if (problem !== undefined)
         this.#log().error(`Fallback command "${argv.join(' ')}" ${problem}`, { virtual: virtualName(virtual) });
       else this.#log().info(`Fallback command "${argv.join(' ')}" done`, { virtual: virtualName(virtual) });

@@ -18,14 +18,14 @@ export interface Logger {
   warn(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
   debug(message: string, fields?: Fields): void;
-  /** Writes what is still pending, and lets go of the file. */
-  close(): void;
+  /** Writes what is still pending, as far as that can be done within a second, and lets go of the file. */
+  close(): Promise<void> | void;
 }
 
 /** Takes whole lines. */
 export interface LineSink {
   write(line: string): void;
-  close(): void;
+  close(): Promise<void> | void;
 }
 
 type WriteEntry = (level: Level, message: string, fields: Fields) => void;
@@ -92,5 +92,6 @@ export async function terminalLogger(out: Writable, color: boolean): Promise<Log
   });
   const sink: LineSink = { write: (line) => out.write(format(line)), close: () => {} };
   const log = pino({ level: 'debug' }, sink);
-  return loggerOf((level, message, fields) => log[level](fields, message), sink, true);
+  // What belongs to a line stands indented below it.
+  return loggerOf((level, message, fields) => log[level](fields, message.replaceAll('\n', '\n    ')), sink, true);
 }

@@ -7,7 +7,7 @@ import type { Kernel } from './ipvs/kernel.ts';
 import { editMessage } from './ipvs/message.ts';
 import { hasVanished, NOTHING_SETTLED, plan, settle, tookEffect } from './ipvs/plan.ts';
 import { formatList } from './ipvs/save-format.ts';
-import { destinationKey, type Table } from './ipvs/table.ts';
+import { destinationKey, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
 
 /** Wait before something that failed is tried again; doubled each time, up to a minute. */
@@ -20,6 +20,8 @@ export interface ReconcilerParts {
   readonly log: () => Logger;
   /** The table that is wanted now; asked anew each time. */
   readonly desired: () => Desired;
+  /** First wait before what failed is tried again; default 1000. */
+  readonly retryMs?: number;
 }
 
 export class Reconciler {
@@ -31,15 +33,18 @@ export class Reconciler {
   #again = false;
   #takeOver = false;
   #retryTimer: NodeJS.Timeout | undefined;
-  #retryMs = RETRY_MS;
+  readonly #firstRetryMs: number;
+  #retryMs: number;
   /** What is wrong now; said once, not at every try. */
   #trouble: string | undefined;
   #closed = false;
 
-  constructor({ kernel, log, desired }: ReconcilerParts) {
+  constructor({ kernel, log, desired, retryMs = RETRY_MS }: ReconcilerParts) {
     this.#kernel = kernel;
     this.#log = log;
     this.#desired = desired;
+    this.#firstRetryMs = retryMs;
+    this.#retryMs = retryMs;
   }
 
   /** What is wrong with the table, in words; undefined when it is as wanted. */
@@ -55,9 +60,7 @@ export class Reconciler {
     if (this.#closed) return Promise.resolve();
     this.#takeOver ||= takeOver;
     this.#again = true;
-    this.#running ??= this.#untilDone().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#untilDone();
     return this.#running;
   }
 
@@ -83,9 +86,11 @@ export class Reconciler {
     const complaints = await this.#kernel.apply(edits);
     const after = edits.length === 0 ? actual : await this.#kernel.read({ thresholds: false });
     for (const service of services) {
-      for (const destination of service.destinations.values()) {
-        if (destination.weight === 0) continue;
-        this.#log().info(`Purged real server (stop): ${destinationKey(destination)} (${virtualName(service)})`);
+      // As ldirectord: neither what is out of service nor the fallback is worth a line.
+      const settled = this.#settled.get(serviceKey(service))?.destinations;
+      for (const [key, { weight }] of service.destinations) {
+        if (weight === 0 || settled?.get(key)?.role === 'fallback') continue;
+        this.#log().info(`Purged real server (stop): ${key} (${virtualName(service)})`);
       }
     }
     this.#report(edits, complaints, after, 'stop');
@@ -97,6 +102,8 @@ export class Reconciler {
       this.#again = false;
       fresh = await this.#once(fresh);
     }
+    // In the same breath as the decision to end, so that no call falls between the two.
+    this.#running = undefined;
   }
 
   /** One pass. `fresh` is the table as it was read just now, where the pass before did that. */
@@ -117,6 +124,8 @@ export class Reconciler {
       const after = await this.#kernel.read({ thresholds });
       const failed = this.#report(edits, complaints, after, takeOver ? 'start' : 'run');
       this.#settled = settle(desired, this.#settled, failed, after);
+      // A foreign server that could not be removed would otherwise be forgotten.
+      if (failed.length > 0) this.#takeOver ||= takeOver;
       if (this.#log().verbose) this.#log().debug(`the table is now\n${formatList(after).trimEnd()}`);
       return after;
     } catch (error) {
@@ -173,7 +182,7 @@ export class Reconciler {
   #recovered(): void {
     if (this.#trouble !== undefined) this.#log().info("The kernel's table is up to date again");
     this.#trouble = undefined;
-    this.#retryMs = RETRY_MS;
+    this.#retryMs = this.#firstRetryMs;
     clearTimeout(this.#retryTimer);
   }
 }

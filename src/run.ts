@@ -36,19 +36,22 @@ export async function run(options: RunOptions): Promise<number> {
   const { path, name, pidFile, kernel, detached, say } = options;
   const loaded = await load(path);
   const config = await accepted(loaded, say);
+  // Before the pid file is there for others to send signals to.
+  const signals = catchSignals();
   const claimed = await claim(pidFile);
   if ('running' in claimed) {
     await say(`${name} is running already, with pid ${claimed.running}`);
     return 0;
   }
-  const signals = catchSignals();
-  let log = await openLogger(config, options);
+  let log = await openLogger(config, options).catch(async (error) => {
+    await claimed.release();
+    throw error;
+  });
   const dieLoudly = (error: unknown): void => {
     log.error(
       `Ended by a fault of ours; the kernel's table stays as it is: ${error instanceof Error ? error.stack : error}`,
     );
-    log.close();
-    process.exit(1);
+    void Promise.resolve(log.close()).then(() => process.exit(1));
   };
   process.on('uncaughtException', dieLoudly);
   try {
@@ -60,8 +63,8 @@ export async function run(options: RunOptions): Promise<number> {
       `Started; checking ${count(config.virtuals.flatMap(({ reals }) => reals).length, 'real server')} of ${count(config.virtuals.length, 'virtual service')}`,
     );
     if (detached) {
-      await tellStarter({ kind: 'done', exitCode: 0 });
       leaveStarter();
+      await tellStarter({ kind: 'done', exitCode: 0 });
     }
     let current = config;
     const reload = async (): Promise<void> => {
@@ -73,7 +76,7 @@ export async function run(options: RunOptions): Promise<number> {
       if (logSettings(next.config) !== logSettings(current)) log = await openLogger(next.config, options);
       await daemon.reload(next.config, log);
       current = next.config;
-      if (before !== log) before.close();
+      if (before !== log) await before.close();
       log.info(`Reloaded ${path}`);
     };
     const signal = await signals.untilEnd(() =>
@@ -91,7 +94,7 @@ export async function run(options: RunOptions): Promise<number> {
   } finally {
     process.off('uncaughtException', dieLoudly);
     await claimed.release();
-    log.close();
+    await log.close();
   }
 }
 

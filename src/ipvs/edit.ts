@@ -58,15 +58,8 @@ function optionArguments(options: ServiceOptions): string[] {
 }
 
 function destinationArguments(destination: Destination): string[] {
-  return [
-    '-r',
-    destinationKey(destination),
-    FORWARDING_FLAGS[destination.forwarding],
-    '-w',
-    String(destination.weight),
-    '-x',
-    String(destination.upperThreshold),
-    '-y',
-    String(destination.lowerThreshold),
-  ];
+  const { forwarding, weight, lowerThreshold, upperThreshold } = destination;
+  // Left out, thresholds become 0, in -e too.
+  const limits = upperThreshold > 0 ? ['-x', String(upperThreshold), '-y', String(lowerThreshold)] : [];
+  return ['-r', destinationKey(destination), FORWARDING_FLAGS[forwarding], '-w', String(weight), ...limits];
 }

@@ -37,18 +37,23 @@ export function plan({ desired, actual, settled, takeOver }: PlanInput): Edit[] 
   for (const [key, service] of settled) {
     if (!desired.has(key) && actual.has(key)) edits.push({ kind: 'delete-service', service });
   }
-  return edits.sort((a, b) => ORDER[a.kind] - ORDER[b.kind]);
+  return edits.sort((a, b) => rank(a) - rank(b));
 }
 
-/** New servers come before old ones go. */
+/** New servers come, and weights rise, before old ones go. */
 const ORDER: Readonly<Record<Edit['kind'], number>> = {
   'add-service': 0,
   'edit-service': 1,
   'add-destination': 2,
   'edit-destination': 3,
-  'delete-destination': 4,
-  'delete-service': 5,
+  'delete-destination': 5,
+  'delete-service': 6,
 };
+
+function rank(edit: Edit): number {
+  const quiesces = edit.kind === 'edit-destination' && edit.destination.weight === 0;
+  return ORDER[edit.kind] + (quiesces ? 1 : 0);
+}
 
 function addService(service: DesiredService, edits: Edit[]): void {
   edits.push({ kind: 'add-service', service });

@@ -8,6 +8,7 @@ import {
   destinationKey,
   isFullMask,
   kernelFlags,
+  listedFlags,
   type Service,
   type ServiceId,
   serviceKey,
@@ -72,7 +73,7 @@ class WordReader {
   service(): ServiceId {
     const flag = this.next();
     if (flag === '-f') {
-      const mark = Number(this.next());
+      const mark = unsigned(this.next());
       const family: Family = this.#words[this.#at] === '-6' ? 6 : 4;
       if (family === 6) this.#at++;
       return { protocol: 'fwm', family, address: '', port: 0, mark };
@@ -101,7 +102,7 @@ class WordReader {
       if (word === '-s') scheduler = this.next();
       else if (word === '-p') persistentSeconds = Number(this.next());
       else if (word === '-M') netmask = this.next();
-      else if (word === '-b') flags.push(...this.next().split(','));
+      else if (word === '-b') flags.push(...this.#flags());
       else if (word === '-o' || word === '--ops') onePacket = true;
       else if (word === '--pe' || word === 'pe') persistenceEngine = this.next();
       else throw this.unexpected();
@@ -114,6 +115,11 @@ class WordReader {
       onePacket,
       ...(persistenceEngine === undefined ? {} : { persistenceEngine }),
     };
+  }
+
+  /** Nothing stands there for a flag that has no name under its scheduler (sh and mh: flag-3). */
+  #flags(): string[] {
+    return this.done || this.#words[this.#at]?.startsWith('-') ? [] : this.next().split(',');
   }
 
   destination(): Destination {
@@ -136,6 +142,11 @@ class WordReader {
   }
 }
 
+/** ipvsadm prints marks above 2^31 as negative numbers. */
+function unsigned(mark: string): number {
+  return Number(mark) >>> 0;
+}
+
 function splitEndpoint(text: string): { address: string; family: Family; port: number } | undefined {
   const [, v6, v4, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([\d.]+)):(\d+)$/.exec(text) ?? [];
   if (port === undefined) return undefined;
@@ -143,15 +154,18 @@ function splitEndpoint(text: string): { address: string; family: Family; port: n
   return { address: v4 ?? '', family: 4, port: Number(port) };
 }
 
+/** What a listing calls the protocols of services that are looked at; SCTP is not among them. */
+const OURS = /^(TCP|UDP|FWM)$/;
+
 /** Reads `ipvsadm -Ln --thresholds`, the only place where thresholds are shown. */
 export function parseThresholds(text: string): Thresholds {
   const found = new Map<string, Map<string, { lowerThreshold: number; upperThreshold: number }>>();
   let current: Map<string, { lowerThreshold: number; upperThreshold: number }> | undefined;
   for (const line of text.split('\n')) {
-    const [, prot, name, six] = /^(TCP|UDP|FWM)\s+(\S+)( IPv6)?\s/.exec(line) ?? [];
+    const [, prot, name, six] = /^([A-Z]+)\s+(\S+)( IPv6)?\s/.exec(line) ?? [];
     if (prot !== undefined && name !== undefined) {
       current = new Map();
-      found.set(serviceKey(listedService(prot, name, six !== undefined)), current);
+      if (OURS.test(prot)) found.set(serviceKey(listedService(prot, name, six !== undefined)), current);
       continue;
     }
     const [, server, upper, lower] = /^\s+->\s+(\S+)\s+(\d+)\s+(\d+)\s/.exec(line) ?? [];
@@ -164,7 +178,7 @@ export function parseThresholds(text: string): Thresholds {
 }
 
 function listedService(prot: string, name: string, six: boolean): ServiceId {
-  if (prot === 'FWM') return { protocol: 'fwm', family: six ? 6 : 4, address: '', port: 0, mark: Number(name) };
+  if (prot === 'FWM') return { protocol: 'fwm', family: six ? 6 : 4, address: '', port: 0, mark: unsigned(name) };
   const { address, family, port } = splitEndpoint(name) ?? { address: name, family: 4, port: 0 };
   return { protocol: prot === 'UDP' ? 'udp' : 'tcp', family, address, port, mark: 0 };
 }
@@ -177,12 +191,12 @@ export function parseProcListing(text: string): Listing {
   const found = new Map<string, Set<string>>();
   let current: Set<string> | undefined;
   for (const line of text.split('\n')) {
-    const [, prot, name] = /^(TCP|UDP|FWM)\s+(\S+)\s/.exec(line) ?? [];
+    const [, prot, name] = /^([A-Z]+)\s+(\S+)\s/.exec(line) ?? [];
     const [, server] = /^\s+->\s+(\S+:[0-9A-F]{4})\s/.exec(line) ?? [];
     if (prot !== undefined && name !== undefined) {
       const key = prot === 'FWM' ? `fwm:${Number.parseInt(name, 16)}` : `${prot.toLowerCase()}:${hexEndpoint(name)}`;
       current = found.get(key) ?? new Set();
-      found.set(key, current);
+      if (OURS.test(prot)) found.set(key, current);
     } else if (server !== undefined) {
       current?.add(hexEndpoint(server) ?? server);
     }
@@ -226,7 +240,7 @@ export function formatList(table: Table): string {
     const name = service.protocol === 'fwm' ? mark : formatEndpoint(service.address, service.port);
     const flags = [
       ...(service.onePacket ? ['ops'] : []),
-      ...(service.flags.length > 0 ? [`(${service.flags.join(',')})`] : []),
+      ...(service.flags.length > 0 ? [`(${listedFlags(service).join(',')})`] : []),
       ...(service.persistentSeconds > 0 ? [`persistent ${service.persistentSeconds}`] : []),
       ...(service.netmask === undefined ? [] : [`mask ${formatHost(service.netmask)}`]),
     ];

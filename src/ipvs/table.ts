@@ -54,7 +54,7 @@ export function destinationKey(destination: Pick<Destination, 'address' | 'port'
 export function sameOptions(a: ServiceOptions, b: ServiceOptions): boolean {
   return (
     a.scheduler === b.scheduler &&
-    a.flags.join() === b.flags.join() &&
+    listedFlags(a).join() === listedFlags(b).join() &&
     a.persistentSeconds === b.persistentSeconds &&
     // Without persistence the kernel keeps no netmask worth comparing.
     (a.persistentSeconds === 0 || a.netmask === b.netmask) &&
@@ -76,6 +76,13 @@ export function sameDestination(a: Destination, b: Destination): boolean {
 export function kernelFlags(flags: readonly string[]): string[] {
   const numbered = flags.map((flag) => flag.replace(/^[sm]h-fallback$/, 'flag-1').replace(/^[sm]h-port$/, 'flag-2'));
   return [...new Set(numbered)].sort();
+}
+
+/** The flags as listings name them; flag 3 means nothing to sh and mh, and is never shown. */
+export function listedFlags({ scheduler, flags }: Pick<ServiceOptions, 'scheduler' | 'flags'>): string[] {
+  if (!/^[sm]h$/.test(scheduler)) return [...flags];
+  const names: Readonly<Record<string, string>> = { 'flag-1': `${scheduler}-fallback`, 'flag-2': `${scheduler}-port` };
+  return flags.flatMap((flag) => names[flag] ?? []);
 }
 
 /** The netmask that says nothing: every bit counts. */

@@ -45,7 +45,8 @@ export function spawnDetached(args: readonly string[], say: (text: string) => vo
       say(`cannot start the daemon: ${error.message}`);
       finish(1);
     });
-    child.on('exit', (code, signal) => {
+    // Not at its exit: what it told last may still be on its way then.
+    child.on('close', (code, signal) => {
       say(
         `the daemon ended while starting (${signal ?? `status ${code}`})${stderr === '' ? '' : `:\n${stderr.trimEnd()}`}`,
       );
@@ -54,17 +55,19 @@ export function spawnDetached(args: readonly string[], say: (text: string) => vo
   });
 }
 
-/** The detached side: tells the starting side. Does nothing once that has gone. */
+/** The detached side: tells the starting side, for the last time when it is done. Does nothing once that has gone. */
 export function tellStarter(message: StartMessage): Promise<void> {
   if (process.send === undefined || !process.connected) return Promise.resolve();
   return new Promise((resolve) => {
-    process.send?.(message, undefined, undefined, () => resolve());
+    process.send?.(message, undefined, undefined, () => {
+      if (message.kind === 'done' && process.connected) process.disconnect();
+      resolve();
+    });
   });
 }
 
-/** The detached side, once its start is over: lets go of the starter, of its working directory and of its standard error. */
+/** The detached side, before it tells that it lives on: lets go of the working directory and standard error of its starter. */
 export function leaveStarter(): void {
-  if (process.connected) process.disconnect();
   process.chdir('/');
   closeSync(2);
   // The lowest free number is 2 again: whatever is written there from now on goes nowhere, instead of killing the daemon.

@@ -14,10 +14,12 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 export class IpvsadmKernel implements Kernel {
   readonly #program: string;
+  readonly #timeoutMs: number;
 
   /** `program`: name or path of ipvsadm. */
-  constructor(program = 'ipvsadm') {
+  constructor(program = 'ipvsadm', timeoutMs = TIMEOUT_MS) {
     this.#program = program;
+    this.#timeoutMs = timeoutMs;
   }
 
   async read({ thresholds }: ReadOptions): Promise<Table> {
@@ -53,12 +55,12 @@ export class IpvsadmKernel implements Kernel {
   }
 
   async #run(args: readonly string[], input?: string) {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
       const options = { signal, maxOutputBytes: MAX_OUTPUT_BYTES, ...(input === undefined ? {} : { input }) };
       const result = await runCommand([this.#program, ...args], options);
       if (signal.aborted)
-        throw new IpvsError(`"${this.#program} ${args.join(' ')}" gave no answer within ${TIMEOUT_MS / 1000} s`);
+        throw new IpvsError(`"${this.#program} ${args.join(' ')}" gave no answer within ${this.#timeoutMs / 1000} s`);
       return result;
     } catch (error) {
       if (error instanceof IpvsError) throw error;

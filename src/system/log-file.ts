@@ -1,22 +1,25 @@
 // A log file that survives rotation without a signal: when its path names another file, or none, it is opened again.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { SonicBoom } from 'sonic-boom';
 import type { LineSink } from '../log.ts';
 
-/** How often the path is looked at, at most. */
+/** How often the path is looked at. */
 const LOOK_EVERY_MS = 1_000;
 /** Bytes that may wait for a slow disk; what comes after them is dropped, and the drop is told. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
+/** How long the end of the log may hold up the end of the daemon. */
+const CLOSE_WAIT_MS = 1_000;
 
 /** Opens `path` for appending, as a line sink that never blocks. Throws a system error when it cannot be opened. */
-export function openLogFile(path: string, now: () => number = Date.now): LineSink {
+export function openLogFile(path: string, lookEveryMs = LOOK_EVERY_MS): LineSink {
   // Opened here first: the stream would report the failure only later.
-  closeSync(openSync(path, 'a', 0o640));
+  const first = openSync(path, 'a', 0o640);
+  let inode: number | undefined = fstatSync(first).ino;
+  closeSync(first);
   const stream = new SonicBoom({ dest: path, append: true, sync: false, maxLength: MAX_PENDING_BYTES, mode: 0o640 });
   let dropped = 0;
-  let looked = now();
-  let inode: number | undefined;
+  let closed = false;
   stream.on('drop', () => {
     dropped++;
   });
@@ -28,27 +31,40 @@ export function openLogFile(path: string, now: () => number = Date.now): LineSin
       ({ ino }) => ino,
       () => undefined,
     );
-    if (found === undefined || (inode !== undefined && found !== inode)) stream.reopen();
+    if (closed) return;
+    if (found === undefined || found !== inode) stream.reopen();
     inode = found;
   };
-  void look();
+  const timer = setInterval(() => void look(), lookEveryMs).unref();
+
+  /** Tells what was lost before this line, once there is room to tell it. */
+  const tellDrops = (): void => {
+    const lost = dropped;
+    dropped = 0;
+    stream.write(`${lost} log lines were lost: writing to ${path} was too slow\n`);
+    if (dropped > 0) dropped = lost;
+  };
 
   return {
     write(line) {
-      if (now() - looked >= LOOK_EVERY_MS) {
-        looked = now();
-        void look();
-      }
-      if (dropped > 0 && stream.write(`${dropped} log lines were lost: writing to ${path} was too slow\n`)) dropped = 0;
+      if (closed) return;
+      if (dropped > 0) tellDrops();
       stream.write(line);
     },
     close() {
-      try {
-        stream.flushSync();
+      if (closed) return;
+      closed = true;
+      clearInterval(timer);
+      // Not flushSync: on a full disk that would try for ever.
+      return new Promise((resolve) => {
+        const end = (): void => {
+          clearTimeout(late);
+          resolve();
+        };
+        const late = setTimeout(end, CLOSE_WAIT_MS);
+        stream.once('close', end).once('error', end);
         stream.end();
-      } catch {
-        // Nothing is left to tell it to.
-      }
+      });
     },
   };
 }

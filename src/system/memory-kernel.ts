@@ -58,7 +58,7 @@ export class MemoryKernel implements Kernel {
     if (edit.kind === 'delete-service') {
       this.#table = new Map([...this.#table].filter(([other]) => other !== key));
     } else {
-      this.#put(key, { ...service, ...edit.service, destinations: service.destinations } as Service);
+      this.#put(key, { ...edit.service, destinations: service.destinations } as Service);
     }
   }
 

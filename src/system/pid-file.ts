@@ -1,4 +1,5 @@
 // Who is the daemon of a configuration: a pid file that is only believed while the process it names holds that very file open.
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { UsageError } from '../errors.ts';
@@ -49,7 +50,9 @@ export interface PidFile {
  * Throws UsageError when the file cannot be written.
  */
 export async function claim(path: string): Promise<PidFile | { readonly running: number }> {
-  const lock = await takeLock(`\0tsdirectord:${path}`, path);
+  // Hashed, because the system cuts longer names off.
+  const name = createHash('sha256').update(path).digest('hex');
+  const lock = await takeLock(`\0tsdirectord:${name}`, path);
   if (!('close' in lock)) return lock;
   try {
     const owner = await readOwner(path);

@@ -4,6 +4,7 @@ import type { CheckServices } from '../../src/checks/check.ts';
 import { explain } from '../../src/checks/reasons.ts';
 import { prepareCheck } from '../../src/checks/run.ts';
 import { CheckFailure } from '../../src/errors.ts';
+import { until } from '../until.ts';
 import { check, closeListeners, httpSpec, listen, ok, services } from './listeners.ts';
 
 const target = { address: '192.0.2.7', family: 4, port: 80 } as const;
@@ -75,7 +76,7 @@ test('closing ends a run under way without a verdict', async () => {
   const server = await listen(() => {});
   const prepared = prepareCheck({ target: server.target, spec: httpSpec() }, services());
   const running = prepared.run();
-  await vi.waitUntil(() => server.requests.length > 0);
+  await until('the request comes', () => server.requests.length > 0);
   prepared.close();
   expect(await running).toMatchObject({ outcome: 'error', detail: 'the check was dropped before it ended' });
   await server.allClosed();
@@ -92,7 +93,7 @@ test('nothing stays open after a check: no timer, no socket', async () => {
   await check(server.target, { kind: 'connect', timeoutMs: 1000 });
   await check(target, { kind: 'external', argv: ['/bin/true'], timeoutMs: 1000 });
   await server.allClosed();
-  await vi.waitUntil(() => busy() <= before);
+  await until('everything is closed', () => busy() <= before, busy);
   await closeListeners();
 });
 

@@ -1,0 +1,330 @@
+// The daemon as a whole, in this process: real checks of real listeners on loopback, the kernel's table in memory.
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Config } from '../src/config/model.ts';
+import { Daemon } from '../src/daemon.ts';
+import { type Edit, editLine } from '../src/ipvs/edit.ts';
+import { parseSave } from '../src/ipvs/save-format.ts';
+import { runCommand } from '../src/system/command.ts';
+import { MemoryKernel } from '../src/system/memory-kernel.ts';
+import { resolveHost } from '../src/system/resolver.ts';
+import { configOf } from './config-of.ts';
+import { LogLines } from './log-lines.ts';
+import { scratch } from './scratch.ts';
+import { until } from './until.ts';
+import { WebServer } from './web-server.ts';
+
+/** A kernel in memory that remembers what it was told, and can refuse. */
+class NotingKernel extends MemoryKernel {
+  readonly edits: string[] = [];
+  refuse = /$^/;
+
+  override async apply(edits: readonly Edit[]): Promise<readonly string[]> {
+    this.edits.push(...edits.map(editLine));
+    return super.apply(edits.filter((edit) => !this.refuse.test(editLine(edit))));
+  }
+
+  /** `SERVICE > SERVER WEIGHT` for each server. */
+  get servers(): string[] {
+    return [...this.table].flatMap(([key, { destinations }]) =>
+      [...destinations].map(([name, { weight }]) => `${key} > ${name} ${weight}`),
+    );
+  }
+}
+
+/** Intervals ten times as short as a configuration can say. */
+function hurried(text: string): Config {
+  const config = configOf(text);
+  return {
+    ...config,
+    virtuals: config.virtuals.map((each) => ({ ...each, checkIntervalMs: each.checkIntervalMs / 10 })),
+  };
+}
+
+function daemonOf(text: string, table = '') {
+  const kernel = new NotingKernel(parseSave(table));
+  const log = new LogLines();
+  const daemon = new Daemon(hurried(text), {
+    kernel,
+    log,
+    services: { resolve: resolveHost, command: runCommand },
+  });
+  onTestFinished(() => daemon.stop().catch(() => {}));
+  const reaches = (...servers: string[]) =>
+    until(
+      servers.join(', ') || 'no servers',
+      () => kernel.servers.sort().join() === servers.sort().join(),
+      () => [...kernel.servers, ...log.lines].join('\n'),
+    );
+  return { daemon, kernel, log, reaches, reload: (next: string) => daemon.reload(hurried(next), log) };
+}
+
+const HTTP = '\tservice = http\n\treceive = "found"\n';
+const vip = (port = 80): string => `tcp:10.0.0.1:${port}`;
+const virtual = (port: number, servers: readonly WebServer[], more = ''): string =>
+  [`virtual = 10.0.0.1:${port}\n${HTTP}${more}`, ...servers.map(at).map((each) => `\treal = ${each} masq 3\n`)].join(
+    '',
+  );
+const at = (server: WebServer): string => `127.0.0.1:${server.port}`;
+const FAST = 'checkinterval = 1\nnegotiatetimeout = 5\n';
+const QUIET = `quiescent = yes\n${FAST}`;
+
+describe('health and the table', () => {
+  test.each([
+    ['quiescent=yes', QUIET, (name: string) => [`${vip()} > ${name} 0`]],
+    ['quiescent=no', FAST, () => []],
+  ])('%s: served after its first success, out when broken, back when mended', async (_, globals, out) => {
+    const web = await WebServer.start();
+    web.mood = 'broken';
+    const { daemon, log, kernel, reaches } = daemonOf(globals + virtual(80, [web]));
+    await daemon.start();
+    await until('down', () => log.lines.some((line) => line.includes('is down')));
+    expect(kernel.servers).toEqual(out(at(web)));
+    web.mood = 'ok';
+    await reaches(`${vip()} > ${at(web)} 3`);
+    web.mood = 'broken';
+    await reaches(...out(at(web)));
+    web.mood = 'ok';
+    await reaches(`${vip()} > ${at(web)} 3`);
+    const words = log.lines.filter((line) => line.startsWith(`Real server ${at(web)} (10.0.0.1:80)`));
+    expect(words.map((line) => line.replace(/.* is (\w+): .*/, '$1'))).toEqual(['down', 'up', 'down', 'up']);
+    expect(words[0]).toContain('500');
+  });
+
+  test('failurecount: soft failures first, one success forgets them', async () => {
+    const web = await WebServer.start();
+    const { daemon, log, kernel, reaches } = daemonOf(QUIET + virtual(80, [web], '\tfailurecount = 2\n'));
+    await daemon.start();
+    await reaches(`${vip()} > ${at(web)} 3`);
+    web.mood = 'broken';
+    await until('a soft failure', () =>
+      log.lines.includes(`Soft failure real server: ${at(web)} (tcp:10.0.0.1:80) failure 1/2`),
+    );
+    expect(kernel.servers).toEqual([`${vip()} > ${at(web)} 3`]);
+    web.mood = 'ok';
+    await until('a reset', () => log.lines.includes(`Resetting soft failure count: ${at(web)} (tcp:10.0.0.1:80)`));
+    web.mood = 'broken';
+    await reaches(`${vip()} > ${at(web)} 0`);
+    expect(log.lines.filter((line) => line.includes('failure 1/2'))).toHaveLength(2);
+  });
+
+  test('one check on the wire serves two virtuals, and each counts its own failures', async () => {
+    const web = await WebServer.start();
+    const text = QUIET + virtual(80, [web]) + virtual(81, [web], '\tfailurecount = 3\n');
+    const { daemon, kernel, reaches, log } = daemonOf(text);
+    await daemon.start();
+    await reaches(`${vip(80)} > ${at(web)} 3`, `${vip(81)} > ${at(web)} 3`);
+    expect(web.hits).toBe(1);
+    web.mood = 'broken';
+    await reaches(`${vip(80)} > ${at(web)} 0`, `${vip(81)} > ${at(web)} 3`);
+    await reaches(`${vip(80)} > ${at(web)} 0`, `${vip(81)} > ${at(web)} 0`);
+    expect(log.lines.filter((line) => line.startsWith('Soft failure'))).toEqual([
+      `Soft failure real server: ${at(web)} (tcp:10.0.0.1:81) failure 1/3`,
+      `Soft failure real server: ${at(web)} (tcp:10.0.0.1:81) failure 2/3`,
+    ]);
+    expect(kernel.servers).toHaveLength(2);
+  });
+
+  test('a server that hangs keeps nobody waiting', async () => {
+    const [hung, well] = [await WebServer.start(), await WebServer.start()];
+    hung.mood = 'hang';
+    const { daemon, reaches } = daemonOf(FAST + virtual(80, [hung, well]));
+    await daemon.start();
+    await reaches(`${vip()} > ${at(well)} 3`);
+    const { hits } = well;
+    await until('more checks of the other', () => well.hits > hits + 1);
+    expect(hung.hits).toBe(1);
+  });
+
+  test('connect checks, checktype on and off', async () => {
+    const [open, closed] = [await WebServer.start(), await WebServer.start()];
+    await closed.close();
+    const real = (server: WebServer) => `\treal = ${at(server)} masq\n`;
+    const { daemon, kernel, reaches } = daemonOf(
+      `${FAST}virtual = 10.0.0.1:80\n\tchecktype = connect\n${real(open)}${real(closed)}` +
+        `virtual = 10.0.0.1:81\n\tchecktype = on\n${real(closed)}virtual = 10.0.0.1:82\n\tchecktype = off\n${real(open)}`,
+    );
+    await daemon.start();
+    expect(kernel.servers).toEqual([`${vip(81)} > ${at(closed)} 1`]);
+    await reaches(`${vip(80)} > ${at(open)} 1`, `${vip(81)} > ${at(closed)} 1`);
+    expect(kernel.table.has(vip(82))).toBe(true);
+  });
+});
+
+describe('fallback', () => {
+  test('serves while nobody else does', async () => {
+    const web = await WebServer.start();
+    web.mood = 'broken';
+    const { daemon, reaches, kernel } = daemonOf(`fallback = 127.0.0.1:9 masq\n${QUIET}${virtual(80, [web])}`);
+    await daemon.start();
+    expect(kernel.servers).toEqual([`${vip()} > ${at(web)} 0`]);
+    await reaches(`${vip()} > ${at(web)} 0`, `${vip()} > 127.0.0.1:9 1`);
+    web.mood = 'ok';
+    await reaches(`${vip()} > ${at(web)} 3`);
+    // It goes last, so that somebody serves at every moment.
+    expect(kernel.edits.slice(-2)).toEqual([
+      `-e -t 10.0.0.1:80 -r ${at(web)} -m -w 3`,
+      '-d -t 10.0.0.1:80 -r 127.0.0.1:9',
+    ]);
+    web.mood = 'broken';
+    await reaches(`${vip()} > ${at(web)} 0`, `${vip()} > 127.0.0.1:9 1`);
+  });
+
+  test('its command is told start and stop in that order, one at a time, with its own arguments first', async () => {
+    const dir = scratch();
+    const program = join(dir, 'command');
+    const said = join(dir, 'said');
+    writeFileSync(program, `#!/bin/sh\necho "begin $*" >>'${said}'\nsleep 0.3\necho "end $*" >>'${said}'\n`);
+    chmodSync(program, 0o755);
+    writeFileSync(said, '');
+    const lines = () => readFileSync(said, 'utf8').split('\n').filter(Boolean);
+    const web = await WebServer.start();
+    const { daemon, log } = daemonOf(QUIET + virtual(80, [web], `\tfallbackcommand = "${program} my args"\n`));
+    await daemon.start();
+    const pair = (word: string) => ['begin', 'end'].map((edge) => `${edge} my args ${word} 10.0.0.1:80 tcp`);
+    await until('stop', () => lines().length === 2, lines);
+    web.mood = 'broken';
+    await until('start', () => lines().length >= 3, lines);
+    web.mood = 'ok';
+    await until('stop again', () => lines().length === 6, lines);
+    expect(lines()).toEqual([...pair('stop'), ...pair('start'), ...pair('stop')]);
+    await until('a word in the log', () =>
+      log.lines.includes(`Fallback command "${program} my args stop 10.0.0.1:80 tcp" done`),
+    );
+  });
+
+  test('a command that fails is told, and harms nothing', async () => {
+    const web = await WebServer.start();
+    const { daemon, log, reaches } = daemonOf(QUIET + virtual(80, [web], '\tfallbackcommand = "/bin/false"\n'));
+    await daemon.start();
+    await reaches(`${vip()} > ${at(web)} 3`);
+    await until('an error', () =>
+      log.lines.includes('error: Fallback command "/bin/false stop 10.0.0.1:80 tcp" failed with status 1'),
+    );
+  });
+});
+
+describe('start', () => {
+  test('adopts what serves, purges what is foreign, leaves others alone', async () => {
+    const web = await WebServer.start();
+    web.mood = 'hang';
+    const mine = `-A -t 10.0.0.1:80 -s wrr\n-a -t 10.0.0.1:80 -r ${at(web)} -m -w 3\n`;
+    const others = '-A -t 10.9.9.9:80 -s rr\n-a -t 10.9.9.9:80 -r 10.9.9.1:80 -g -w 1\n';
+    const foreign = '-a -t 10.0.0.1:80 -r 127.0.0.1:9 -m -w 1\n';
+    const { daemon, kernel } = daemonOf(QUIET + virtual(80, [web]), mine + foreign + others);
+    await daemon.start();
+    expect(kernel.edits).toEqual(['-d -t 10.0.0.1:80 -r 127.0.0.1:9']);
+    expect(kernel.servers).toEqual([`${vip()} > ${at(web)} 3`, 'tcp:10.9.9.9:80 > 10.9.9.1:80 1']);
+  });
+
+  test('a kernel that refuses something makes it fail, and what it added is removed again', async () => {
+    const web = await WebServer.start();
+    const before = '-A -t 10.0.0.1:81 -s wrr\n';
+    const { daemon, kernel } = daemonOf(QUIET + virtual(80, [web]) + virtual(81, [web]), before);
+    kernel.refuse = /^-a -t 10.0.0.1:80/;
+    await expect(daemon.start()).rejects.toThrow(/the kernel did not take 1 of 3 changes/);
+    expect([...kernel.table.keys()]).toEqual([vip(81)]);
+    expect(web.hits).toBe(0);
+  });
+});
+
+describe('reload', () => {
+  test('edits only what differs; servers that stay keep their health and their checks', async () => {
+    const [first, second] = [await WebServer.start(), await WebServer.start()];
+    const text = QUIET + virtual(80, [first], '\tcheckinterval = 60\n');
+    const { daemon, kernel, reaches, reload } = daemonOf(text);
+    await daemon.start();
+    await reaches(`${vip()} > ${at(first)} 3`);
+    const { length } = kernel.edits;
+    await reload(`${text}\treal = ${at(second)} masq 4\n`);
+    expect(kernel.edits.slice(length)).toEqual([`-a -t 10.0.0.1:80 -r ${at(second)} -m -w 0`]);
+    await reaches(`${vip()} > ${at(first)} 3`, `${vip()} > ${at(second)} 4`);
+    await reload(`${QUIET}${virtual(80, [], '\tcheckinterval = 60\n')}\treal = ${at(second)} masq 4\n`);
+    expect(kernel.servers).toEqual([`${vip()} > ${at(second)} 4`]);
+    expect([first.hits, second.hits]).toEqual([1, 1]);
+  });
+
+  test('keeps failure counts', async () => {
+    const web = await WebServer.start();
+    const text = (weight: number) =>
+      `${QUIET}virtual = 10.0.0.1:80\n${HTTP}\tfailurecount = 3\n\treal = ${at(web)} masq ${weight}\n`;
+    const { daemon, log, reaches, reload } = daemonOf(text(3));
+    await daemon.start();
+    await reaches(`${vip()} > ${at(web)} 3`);
+    web.mood = 'broken';
+    await until('a soft failure', () => log.lines.some((line) => line.endsWith('failure 1/3')));
+    await reload(text(5));
+    await reaches(`${vip()} > ${at(web)} 5`);
+    await reaches(`${vip()} > ${at(web)} 0`);
+    expect(log.lines.filter((line) => line.startsWith('Soft')).map((line) => line.slice(-3))).toEqual(['1/3', '2/3']);
+  });
+
+  test('a server that is known already need not wait for its next check to serve elsewhere', async () => {
+    const web = await WebServer.start();
+    const slow = '\tcheckinterval = 60\n';
+    const text = QUIET + virtual(80, [web], slow);
+    const { daemon, kernel, reaches, reload } = daemonOf(text);
+    await daemon.start();
+    await reaches(`${vip()} > ${at(web)} 3`);
+    await reload(text + virtual(81, [web], slow));
+    expect(kernel.servers).toEqual([`${vip()} > ${at(web)} 3`, `${vip(81)} > ${at(web)} 3`]);
+    expect(web.hits).toBe(1);
+  });
+
+  test('a virtual that is gone leaves the table, whatever its cleanstop says', async () => {
+    const web = await WebServer.start();
+    const { daemon, kernel, reload } = daemonOf(
+      QUIET + virtual(80, [web], '\tcleanstop = no\n'),
+      '-A -t 10.9.9.9:80 -s rr\n',
+    );
+    await daemon.start();
+    await reload(QUIET + virtual(81, [web]));
+    expect([...kernel.table.keys()]).toEqual(['tcp:10.9.9.9:80', vip(81)]);
+  });
+});
+
+describe('by hand', () => {
+  test('a flushed table is put back, a lowered weight stays until the next transition', async () => {
+    const web = await WebServer.start();
+    const { daemon, kernel, log, reaches } = daemonOf(QUIET + virtual(80, [web]));
+    await daemon.start();
+    await reaches(`${vip()} > ${at(web)} 3`);
+    kernel.table = new Map();
+    await reaches(`${vip()} > ${at(web)} 3`);
+    expect(log.lines).toContain("warn: Something of ours has vanished from the kernel's table: putting it back");
+    kernel.table = parseSave(`-A -t 10.0.0.1:80 -s wrr\n-a -t 10.0.0.1:80 -r ${at(web)} -m -w 0\n`);
+    const { length } = kernel.edits;
+    const { hits } = web;
+    await until('two more checks', () => web.hits >= hits + 2);
+    expect(kernel.edits.slice(length)).toEqual([]);
+    web.mood = 'broken';
+    await until('down', () => log.lines.some((line) => line.includes('is down')));
+    web.mood = 'ok';
+    await reaches(`${vip()} > ${at(web)} 3`);
+  });
+});
+
+describe('stop', () => {
+  test('removes virtuals with cleanstop, leaves the others exactly as they are, and asks nobody any more', async () => {
+    const web = await WebServer.start();
+    const { daemon, kernel, log, reaches } = daemonOf(
+      QUIET + virtual(80, [web]) + virtual(81, [web], '\tcleanstop = no\n'),
+      '-A -t 10.9.9.9:80 -s rr\n',
+    );
+    await daemon.start();
+    await reaches(`${vip()} > ${at(web)} 3`, `${vip(81)} > ${at(web)} 3`);
+    const kept = kernel.table.get(vip(81));
+    await daemon.stop();
+    expect([...kernel.table.keys()]).toEqual(['tcp:10.9.9.9:80', vip(81)]);
+    expect(kernel.table.get(vip(81))).toBe(kept);
+    expect(log.lines.slice(-2)).toEqual([
+      `Purged real server (stop): ${at(web)} (10.0.0.1:80)`,
+      'Purged virtual server (stop): 10.0.0.1:80',
+    ]);
+    const { hits } = web;
+    const began = performance.now();
+    await until('longer than an interval', () => performance.now() - began > 300);
+    expect(web.hits).toBe(hits);
+  });
+});

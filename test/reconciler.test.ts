@@ -1,0 +1,235 @@
+// The only writer of the kernel's table: one pass at a time, triggers in between are one more pass, trouble is tried again.
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { IpvsError } from '../src/errors.ts';
+import type { State } from '../src/health/health.ts';
+import { desiredTable } from '../src/ipvs/desired.ts';
+import { type Edit, editLine } from '../src/ipvs/edit.ts';
+import { parseSave } from '../src/ipvs/save-format.ts';
+import type { Table } from '../src/ipvs/table.ts';
+import { Reconciler } from '../src/reconciler.ts';
+import { MemoryKernel } from '../src/system/memory-kernel.ts';
+import { configOf } from './config-of.ts';
+import { LogLines } from './log-lines.ts';
+import { until } from './until.ts';
+
+const CONFIG = configOf('quiescent = yes\nvirtual = 10.0.0.1:80\n\treal = 10.0.0.2 gate 5\n\treal = 10.0.0.3 gate 6\n');
+const KEY = 'tcp:10.0.0.1:80';
+
+/** A kernel that notes what it is asked, takes as long as it is told to, and refuses what it is told to. */
+class SlowKernel extends MemoryKernel {
+  readonly batches: string[][] = [];
+  reads = 0;
+  active = 0;
+  most = 0;
+  refuse = /$^/;
+  broken = false;
+  gate: Promise<unknown> = Promise.resolve();
+
+  override async read(): Promise<Table> {
+    this.reads++;
+    await this.#visit();
+    return super.read();
+  }
+
+  override async apply(edits: readonly Edit[]): Promise<readonly string[]> {
+    await this.#visit();
+    this.batches.push(edits.map(editLine));
+    const refused = edits.filter((edit) => this.refuse.test(editLine(edit)));
+    await super.apply(edits.filter((edit) => !refused.includes(edit)));
+    return refused.map((edit) => `${editLine(edit)}: refused`);
+  }
+
+  async #visit(): Promise<void> {
+    this.active++;
+    this.most = Math.max(this.most, this.active);
+    await this.gate;
+    this.active--;
+    if (this.broken) throw new IpvsError('ipvsadm is not in the mood');
+  }
+}
+
+function setUp(table?: Table) {
+  const kernel = new SlowKernel(table);
+  const log = new LogLines();
+  const states: Record<string, State> = {};
+  const reconciler = new Reconciler({
+    kernel,
+    retryMs: 50,
+    log: () => log,
+    desired: () => desiredTable(CONFIG, (_, real) => states[real.address] ?? 'unknown'),
+  });
+  onTestFinished(() => reconciler.stop(new Set()).catch(() => {}));
+  const weight = (address: string) => kernel.table.get(KEY)?.destinations.get(`${address}:80`)?.weight;
+  return { kernel, log, states, reconciler, weight };
+}
+
+describe('passes', () => {
+  test('edits are made, read back and logged', async () => {
+    const { kernel, log, reconciler } = setUp();
+    await reconciler.reconcile(true);
+    expect(log.take()).toEqual([
+      'Added virtual server: 10.0.0.1:80',
+      'Quiescent real server: 10.0.0.2:80 (10.0.0.1:80) (Weight set to 0)',
+      'Quiescent real server: 10.0.0.3:80 (10.0.0.1:80) (Weight set to 0)',
+    ]);
+    expect(kernel.batches).toHaveLength(1);
+    expect(reconciler.trouble).toBeUndefined();
+  });
+
+  test('never overlap; any number of triggers meanwhile are one more pass, with what is wanted then', async () => {
+    const { kernel, states, reconciler, weight } = setUp();
+    let open = (): void => {};
+    kernel.gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const all = [reconciler.reconcile(true)];
+    for (const state of ['down', 'up', 'down', 'up'] as const) {
+      states['10.0.0.2'] = state;
+      all.push(reconciler.reconcile());
+    }
+    open();
+    await Promise.all(all);
+    expect(kernel.most).toBe(1);
+    expect(kernel.batches).toHaveLength(2);
+    expect(weight('10.0.0.2')).toBe(5);
+  });
+
+  test.each(Array.from({ length: 24 }, (_, depth) => depth))(
+    'a trigger %i microtasks before or after the end is not lost',
+    async (depth) => {
+      const { kernel, states, reconciler, weight } = setUp();
+      const poke = async (): Promise<void> => {
+        for (let step = 0; step < depth; step++) await undefined;
+        states['10.0.0.2'] = 'up';
+        await reconciler.reconcile();
+      };
+      let poked: Promise<void> | undefined;
+      const apply = kernel.apply.bind(kernel);
+      kernel.apply = async (edits) => {
+        const complaints = await apply(edits);
+        poked ??= poke();
+        return complaints;
+      };
+      await reconciler.reconcile(true);
+      await poked;
+      expect(weight('10.0.0.2')).toBe(5);
+    },
+  );
+});
+
+describe('trouble', () => {
+  test('what the kernel refuses is told once with what it said, tried again, and its end is told', async () => {
+    const { kernel, log, reconciler, weight } = setUp();
+    kernel.refuse = /10\.0\.0\.3/;
+    await reconciler.reconcile(true);
+    const trouble = `the kernel did not take 1 of 3 changes:
+  -a -t 10.0.0.1:80 -r 10.0.0.3:80 -g -w 0
+ipvsadm said:
+  -a -t 10.0.0.1:80 -r 10.0.0.3:80 -g -w 0: refused`;
+    expect(reconciler.trouble).toBe(trouble);
+    expect(log.take().at(-1)).toBe(`error: Cannot bring the kernel's table up to date: ${trouble}`);
+    await until('a second try', () => kernel.batches.length > 1);
+    kernel.refuse = /$^/;
+    await until('success', () => reconciler.trouble === undefined);
+    expect(weight('10.0.0.3')).toBe(0);
+    expect(log.lines.filter((line) => line.startsWith('error: Cannot')).length).toBeLessThanOrEqual(1);
+    expect(log.lines.at(-1)).toBe("The kernel's table is up to date again");
+  });
+
+  test('a kernel that cannot be read is tried again, as the start that it was', async () => {
+    const { kernel, log, reconciler } = setUp();
+    kernel.table = parseSave('-A -t 10.0.0.1:80 -s wrr\n-a -t 10.0.0.1:80 -r 10.0.0.77:80 -g -w 1\n');
+    kernel.broken = true;
+    await reconciler.reconcile(true);
+    expect(log.take()).toEqual(["error: Cannot bring the kernel's table up to date: ipvsadm is not in the mood"]);
+    kernel.broken = false;
+    await until('the foreign server is purged', () => !kernel.table.get(KEY)?.destinations.has('10.0.0.77:80'));
+  });
+
+  test('a foreign server that could not be purged is tried again', async () => {
+    const { kernel, reconciler } = setUp();
+    await reconciler.reconcile(true);
+    const service = kernel.table.get(KEY);
+    if (service === undefined) throw new Error('no service');
+    const foreign = {
+      address: '10.0.0.77',
+      port: 80,
+      forwarding: 'gate',
+      weight: 1,
+      lowerThreshold: 0,
+      upperThreshold: 0,
+    } as const;
+    kernel.table = new Map([
+      [KEY, { ...service, destinations: new Map(service.destinations).set('10.0.0.77:80', foreign) }],
+    ]);
+    kernel.refuse = /-d/;
+    await reconciler.reconcile(true);
+    expect(reconciler.trouble).toContain('-d -t 10.0.0.1:80 -r 10.0.0.77:80');
+    kernel.refuse = /$^/;
+    await reconciler.reconcile();
+    expect(kernel.table.get(KEY)?.destinations.has('10.0.0.77:80')).toBe(false);
+    expect(reconciler.trouble).toBeUndefined();
+  });
+});
+
+describe('watch', () => {
+  test('puts back what has vanished, and leaves alone what has not', async () => {
+    const { kernel, log, reconciler } = setUp();
+    await reconciler.reconcile(true);
+    log.take();
+    const { reads } = kernel;
+    await reconciler.watch();
+    expect(kernel.reads).toBe(reads);
+    kernel.table = new Map();
+    await reconciler.watch();
+    expect([...(kernel.table.get(KEY)?.destinations.keys() ?? [])]).toEqual(['10.0.0.2:80', '10.0.0.3:80']);
+    expect(log.take()[0]).toBe("warn: Something of ours has vanished from the kernel's table: putting it back");
+  });
+
+  test('a look during a change counts for nothing', async () => {
+    const { kernel, log, reconciler } = setUp();
+    await reconciler.reconcile(true);
+    log.take();
+    kernel.list = async () => {
+      void reconciler.reconcile();
+      return new Map();
+    };
+    await reconciler.watch();
+    expect(log.lines).toEqual([]);
+  });
+});
+
+describe('stop', () => {
+  test('removes the named services after the edits under way, and nothing is changed after it', async () => {
+    const { kernel, states, log, reconciler } = setUp();
+    states['10.0.0.2'] = 'up';
+    void reconciler.reconcile(true);
+    await reconciler.stop(new Set([KEY, 'tcp:10.9.9.9:80']));
+    expect(kernel.table.size).toBe(0);
+    expect(kernel.most).toBe(1);
+    expect(log.take().slice(-2)).toEqual([
+      'Purged real server (stop): 10.0.0.2:80 (10.0.0.1:80)',
+      'Purged virtual server (stop): 10.0.0.1:80',
+    ]);
+    await reconciler.reconcile(true);
+    await reconciler.watch();
+    expect(kernel.table.size).toBe(0);
+  });
+
+  test('nothing to remove asks the kernel nothing', async () => {
+    const { kernel, reconciler } = setUp();
+    await reconciler.stop(new Set());
+    expect(kernel.reads).toBe(0);
+  });
+
+  test('ends the tries', async () => {
+    const { kernel, reconciler } = setUp();
+    kernel.broken = true;
+    await reconciler.reconcile(true);
+    await expect(reconciler.stop(new Set([KEY]))).rejects.toThrow('not in the mood');
+    const { reads } = kernel;
+    const began = performance.now();
+    await until('longer than the wait for a next try', () => performance.now() - began > 150);
+    expect(kernel.reads).toBe(reads);
+  });
+});

@@ -1,0 +1,166 @@
+// When checks run, with checks whose end the test decides.
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { CheckResult, RunnableCheck } from '../src/checks/check.ts';
+import { type Job, Scheduler } from '../src/scheduler.ts';
+import { until } from './until.ts';
+
+const UP: CheckResult = { outcome: 'up', detail: 'ok', durationMs: 1 };
+
+/** A check that notes when it starts, and ends at once or when told to. */
+class Probe implements RunnableCheck {
+  readonly starts: number[] = [];
+  running = 0;
+  most = 0;
+  closed = false;
+  finish: () => void = () => {};
+  readonly #hangs: boolean;
+
+  constructor(hangs = false) {
+    this.#hangs = hangs;
+  }
+
+  async run(): Promise<CheckResult> {
+    this.starts.push(performance.now());
+    this.running++;
+    this.most = Math.max(this.most, this.running);
+    if (this.#hangs)
+      await new Promise<void>((resolve) => {
+        this.finish = resolve;
+      });
+    this.running--;
+    return UP;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.finish();
+  }
+}
+
+const job = (probe: Probe, intervalMs: number): Job => ({ intervalMs, prepare: () => probe });
+
+function schedulerOf(jobs: Record<string, Job>): { scheduler: Scheduler; results: string[] } {
+  const results: string[] = [];
+  const scheduler = new Scheduler((key) => results.push(key));
+  onTestFinished(() => scheduler.close());
+  scheduler.update(new Map(Object.entries(jobs)));
+  return { scheduler, results };
+}
+
+describe('rhythm', () => {
+  test('all checks start at once, then every interval, counted from start to start', async () => {
+    const probes = [new Probe(), new Probe(), new Probe()];
+    const began = performance.now();
+    schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 100)])));
+    await until('five runs of each', () => probes.every(({ starts }) => starts.length >= 5));
+    for (const { starts } of probes) {
+      expect((starts[0] ?? 0) - began).toBeLessThan(80);
+      const [, second = 0, ...later] = starts;
+      // Never early: a late timer delays, and is not caught up with.
+      for (const [index, start] of later.entries()) expect(start - second).toBeGreaterThan((index + 1) * 100 - 10);
+    }
+  });
+
+  test('what a check takes does not lengthen its interval', async () => {
+    const slow = new Probe(true);
+    schedulerOf({ slow: job(slow, 300) });
+    for (const run of [1, 2, 3]) {
+      await until('a run', () => slow.starts.length === run);
+      setTimeout(slow.finish, 200);
+    }
+    // Two intervals, and not two times 500 ms.
+    expect((slow.starts[2] ?? 0) - (slow.starts[0] ?? 0)).toBeLessThan(900);
+  });
+
+  test('the second round is spread over the interval', async () => {
+    const probes = [new Probe(), new Probe(), new Probe(), new Probe()];
+    schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 400)])));
+    await until('two runs of each', () => probes.every(({ starts }) => starts.length >= 2));
+    const seconds = probes.map(({ starts }) => starts[1] ?? 0);
+    for (const [index, at] of seconds.slice(1).entries()) expect(at - (seconds[index] ?? 0)).toBeGreaterThan(50);
+  });
+
+  test('a check never overlaps itself; one that took longer than its interval starts again at once', async () => {
+    const slow = new Probe(true);
+    schedulerOf({ slow: job(slow, 20) });
+    await until('a start', () => slow.starts.length === 1);
+    const began = performance.now();
+    await until('several intervals', () => performance.now() - began > 100);
+    expect(slow.starts).toHaveLength(1);
+    slow.finish();
+    await until('the next start', () => slow.starts.length === 2);
+    expect(slow.most).toBe(1);
+  });
+
+  test('one that hangs delays no other', async () => {
+    const [hung, quick] = [new Probe(true), new Probe()];
+    const { results } = schedulerOf({ hung: job(hung, 20), quick: job(quick, 20) });
+    await until('many runs of the other', () => quick.starts.length >= 10);
+    expect(new Set(results)).toEqual(new Set(['quick']));
+    expect(hung.starts).toHaveLength(1);
+  });
+
+  test('two hundred checks all start within a moment', async () => {
+    const probes = Array.from({ length: 200 }, () => new Probe());
+    schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 60_000)])));
+    await until('a first run of each', () => probes.every(({ starts }) => starts.length === 1), undefined, 1_000);
+  });
+});
+
+describe('update', () => {
+  test('what stays is not disturbed, what goes is closed, what is new starts at once', async () => {
+    const [stays, goes, comes] = [new Probe(), new Probe(true), new Probe()];
+    const { scheduler, results } = schedulerOf({ stays: job(stays, 60_000), goes: job(goes, 60_000) });
+    await until('both started', () => stays.starts.length === 1 && goes.starts.length === 1);
+    let asked = 0;
+    scheduler.update(
+      new Map([
+        [
+          'stays',
+          {
+            intervalMs: 60_000,
+            prepare: () => {
+              asked++;
+              return stays;
+            },
+          },
+        ],
+        ['comes', job(comes, 60_000)],
+      ]),
+    );
+    await until('the new one started', () => comes.starts.length === 1);
+    expect({ asked, starts: stays.starts.length, closed: stays.closed }).toEqual({
+      asked: 0,
+      starts: 1,
+      closed: false,
+    });
+    expect(goes.closed).toBe(true);
+    await until('the result of the new one', () => results.includes('comes'));
+    expect(results).not.toContain('goes');
+  });
+
+  test('the result of a check that was dropped while it ran does not count, even when its key is new again', async () => {
+    const [old, fresh] = [new Probe(true), new Probe(true)];
+    const { scheduler, results } = schedulerOf({ server: job(old, 60_000) });
+    await until('the old one runs', () => old.running === 1);
+    scheduler.update(new Map());
+    scheduler.update(new Map([['server', job(fresh, 60_000)]]));
+    await until('the new one runs', () => fresh.running === 1);
+    await until('the old one ended', () => old.running === 0);
+    expect(results).toEqual([]);
+    fresh.finish();
+    await until('the new result', () => results.length === 1);
+  });
+
+  test('close ends everything', async () => {
+    const probe = new Probe();
+    const { scheduler } = schedulerOf({ job: job(probe, 10) });
+    await until('a run', () => probe.starts.length > 0);
+    scheduler.close();
+    const runs = probe.starts.length;
+    const began = performance.now();
+    await until('several intervals', () => performance.now() - began > 60);
+    expect(probe.starts).toHaveLength(runs);
+    expect(probe.closed).toBe(true);
+  });
+});

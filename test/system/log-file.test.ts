@@ -1,0 +1,128 @@
+// A log file that is rotated under the program, or whose disk is full.
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openLogFile } from '../../src/system/log-file.ts';
+import { scratch } from '../scratch.ts';
+import { until } from '../until.ts';
+
+const LOOK_MS = 10;
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+test('appends, and writes everything before it is closed', async () => {
+  const path = join(scratch(), 'log');
+  for (const line of ['one\n', 'two\n']) {
+    const log = openLogFile(path);
+    log.write(line);
+    await log.close();
+  }
+  expect(read(path)).toBe('one\ntwo\n');
+});
+
+test('a line after the close is nobody’s, and a second close does nothing', async () => {
+  const path = join(scratch(), 'log');
+  const log = openLogFile(path);
+  await log.close();
+  log.write('late\n');
+  await log.close();
+  expect(read(path)).toBe('');
+});
+
+test('a file that cannot be opened is told at once', () => {
+  const dir = scratch();
+  expect(() => openLogFile(dir)).toThrow(/EISDIR/);
+  expect(() => openLogFile(join(dir, 'no', 'log'))).toThrow(/ENOENT/);
+});
+
+test.each<[string, (path: string) => void]>([
+  ['renamed', (path) => renameSync(path, `${path}.1`)],
+  ['deleted', (path) => unlinkSync(path)],
+  [
+    'lost with its directory, which comes back later',
+    (path) => {
+      const dir = join(path, '..');
+      rmSync(dir, { recursive: true });
+      setTimeout(() => mkdirSync(dir), 5 * LOOK_MS);
+    },
+  ],
+])('%s: a new one is made without being asked to', async (_, rotate) => {
+  const path = join(scratch(), 'logs', 'log');
+  mkdirSync(join(path, '..'));
+  const log = openLogFile(path, LOOK_MS);
+  log.write('before\n');
+  await until('the first line', () => read(path) === 'before\n');
+  rotate(path);
+  await until('a new file', () => read(path) === '' && readable(path));
+  // The very first line goes to the new file.
+  log.write('after\n');
+  await until(
+    'the next line',
+    () => read(path) === 'after\n',
+    () => read(path),
+  );
+  if (read(`${path}.1`) !== '') expect(read(`${path}.1`)).toBe('before\n');
+  await log.close();
+});
+
+function readable(path: string): boolean {
+  try {
+    readFileSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('a full disk: what waits is bounded, what is lost is told once, and the close does not wait for room', async () => {
+  const path = join(scratch(), 'log');
+  symlinkSync('/dev/full', path);
+  const log = openLogFile(path, LOOK_MS);
+  await until('the full disk', () => readdirSync('/proc/self/fd').some((fd) => linkOf(fd) === '/dev/full'));
+  const line = `${'x'.repeat(65_535)}\n`;
+  for (let index = 0; index < 100; index++) log.write(line);
+  unlinkSync(path);
+  // Just as many lines as there may wait.
+  await until('room again', () => read(path).length === 4 * 1024 * 1024);
+  log.write('next\n');
+  log.write('and next\n');
+  await until('the lines after it', () => read(path).endsWith('next\nand next\n'));
+  expect(
+    read(path)
+      .split('\n')
+      .filter((found) => !found.startsWith('x')),
+  ).toEqual([`36 log lines were lost: writing to ${path} was too slow`, 'next', 'and next', '']);
+  await log.close();
+});
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}
+
+test('closing on a full disk ends soon', async () => {
+  const path = join(scratch(), 'log');
+  symlinkSync('/dev/full', path);
+  const log = openLogFile(path);
+  log.write('never to be seen\n');
+  const began = performance.now();
+  await log.close();
+  expect(performance.now() - began).toBeLessThan(3_000);
+});
