@@ -27,9 +27,12 @@ export interface Lookups {
   readonly readServices: () => Promise<string>;
 }
 
-/** Loads a file. Rejects with a system error when it cannot be read; everything else is a diagnostic. */
-export async function load(path: string, lookups?: Lookups): Promise<Loaded> {
-  return loadText(await readFile(path, 'utf8'), path, lookups);
+/**
+ * Loads a file. Rejects with a system error when it cannot be read; everything else is a diagnostic.
+ * Whether the logfile can be written matters only to who `logsToFile`.
+ */
+export async function load(path: string, lookups?: Lookups, logsToFile = true): Promise<Loaded> {
+  return loadText(await readFile(path, 'utf8'), path, lookups, logsToFile);
 }
 
 /** The same for text that is at hand. */
@@ -37,6 +40,7 @@ export async function loadText(
   text: string,
   path: string,
   lookups: Lookups = { resolveHost, readServices },
+  logsToFile = true,
 ): Promise<Loaded> {
   const draft = parse(text);
   const addresses = new Map<string, string>();
@@ -53,7 +57,7 @@ export async function loadText(
     port: parseServices(services),
   };
   const { config, diagnostics } = resolve(draft, names);
-  const unwritable = await unwritableFiles(draft);
+  const unwritable = await unwritableFiles(draft, logsToFile);
   return {
     path,
     config: unwritable.length > 0 ? undefined : config,
@@ -63,10 +67,12 @@ export async function loadText(
 }
 
 /** Files that the configuration wants written and that cannot be. Nothing is created. */
-async function unwritableFiles(draft: Draft): Promise<Diagnostic[]> {
+async function unwritableFiles(draft: Draft, logsToFile: boolean): Promise<Diagnostic[]> {
   const logFile = last(draft.given, 'logfile');
   const wanted = [
-    ...(logFile?.value.kind === 'file' ? [{ place: logFile.place, path: logFile.value.path, name: 'logfile' }] : []),
+    ...(logsToFile && logFile?.value.kind === 'file'
+      ? [{ place: logFile.place, path: logFile.value.path, name: 'logfile' }]
+      : []),
     ...draft.virtuals.flatMap(({ given }) => {
       const monitor = last(given, 'monitorfile');
       return monitor === undefined ? [] : [{ place: monitor.place, path: monitor.value, name: 'monitorfile' }];

@@ -33,8 +33,9 @@ const DEFAULT_LOGFILE = '/var/log/ldirectord.log';
 
 /** Runs a daemon until a signal ends it; resolves with the exit code. Throws UsageError or IpvsError when it cannot start. */
 export async function run(options: RunOptions): Promise<number> {
-  const { path, name, pidFile, kernel, detached, say } = options;
-  const loaded = await load(path);
+  const { path, name, pidFile, kernel, debug, detached, say } = options;
+  const read = (): Promise<Loaded> => load(path, undefined, !debug);
+  const loaded = await read();
   const config = await accepted(loaded, say);
   // Before the pid file is there for others to send signals to.
   const signals = catchSignals();
@@ -69,7 +70,7 @@ export async function run(options: RunOptions): Promise<number> {
     let current = config;
     const reload = async (): Promise<void> => {
       log.info(`Reloading ${path}`);
-      const next = await load(path);
+      const next = await read();
       logDiagnostics(next, log);
       if (next.config === undefined) throw new UsageError('it has errors', 2);
       const before = log;

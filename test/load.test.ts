@@ -117,3 +117,8 @@ test('errors of the text, of names and of files are told together, in the order 
   );
   expect(diagnostics.map(({ line }) => line)).toEqual([1, 2, 3, 4]);
 });
+
+test('who logs elsewhere (-d) needs no logfile', async () => {
+  const { config } = await loadText(`logfile = /proc/nope/a\n${BLOCK}`, 'a.cf', lookups, false);
+  expect(config).toBeDefined();
+});
