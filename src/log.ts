@@ -82,15 +82,28 @@ export async function jsonLogger(sink: LineSink, configName: string): Promise<Lo
   return loggerOf((level, message, fields) => log[level](fields, message), sink, false);
 }
 
-/** For people in front of a terminal (`-d`): everything, in colour where `color` says so. */
-export async function terminalLogger(out: Writable, color: boolean): Promise<Logger> {
+/**
+ * For people in front of a terminal (`-d`): everything, in colour where `color` says so. `onGone` is called once when nobody
+ * reads any more (the terminal or the pipe is closed); what is logged after that goes nowhere.
+ */
+export async function terminalLogger(out: Writable, color: boolean, onGone: () => void): Promise<Logger> {
   const [{ pino }, { prettyFactory }] = await Promise.all([import('pino'), import('pino-pretty')]);
   const format = prettyFactory({
     colorize: color,
     ignore: 'pid,hostname,virtual,real,reason,durationMs',
     translateTime: 'SYS:HH:MM:ss.l',
   });
-  const sink: LineSink = { write: (line) => out.write(format(line)), close: () => {} };
+  let gone = false;
+  out.on('error', () => {
+    if (!gone) onGone();
+    gone = true;
+  });
+  const sink: LineSink = {
+    write: (line) => {
+      if (!gone) out.write(format(line));
+    },
+    close: () => {},
+  };
   const log = pino({ level: 'debug' }, sink);
   // What belongs to a line stands indented below it.
   return loggerOf((level, message, fields) => log[level](fields, message.replaceAll('\n', '\n    ')), sink, true);

@@ -49,6 +49,7 @@ export async function run(options: RunOptions): Promise<number> {
     throw error;
   });
   const dieLoudly = (error: unknown): void => {
+    process.off('uncaughtException', dieLoudly);
     log.error(
       `Ended by a fault of ours; the kernel's table stays as it is: ${error instanceof Error ? error.stack : error}`,
     );
@@ -136,7 +137,9 @@ function logSettings(config: Config): string {
 
 /** Throws UsageError when the logfile cannot be opened. */
 async function openLogger(config: Config, { debug, name }: RunOptions): Promise<Logger> {
-  if (debug) return terminalLogger(process.stdout, process.stdout.isTTY === true);
+  // A daemon that somebody watches ends when the watcher goes away.
+  const end = (): void => void process.kill(process.pid, 'SIGTERM');
+  if (debug) return terminalLogger(process.stdout, process.stdout.isTTY === true, end);
   const path = config.log.kind === 'file' ? config.log.path : DEFAULT_LOGFILE;
   try {
     const sink = openLogFile(path);

@@ -230,6 +230,24 @@ describe('-d', () => {
     expect(stdout + stderr).not.toContain('s3cret');
     expect(site.log).toBe('');
   });
+
+  test('ends in order when nobody reads any more', async () => {
+    const site = new Site(OK);
+    const ran = await command([
+      'sh',
+      '-c',
+      '"$0" "$@" | head -1',
+      BIN,
+      'start',
+      '-d',
+      '-f',
+      site.config,
+      ...site.flags,
+    ]);
+    expect(ran.stdout).toContain('Starting tsdirectord');
+    await site.ended();
+    expect((await site.run('status')).code).toBe(3);
+  });
 });
 
 function descriptors(pid: number): string[] {
