@@ -234,13 +234,12 @@ async function stop(call: Call): Promise<number> {
   const timeoutMs = call.flags.stopTimeout * 1000;
   const { waitUntilGone } = await import('./system/pid-file.ts');
   signal(owner.pid, 'SIGTERM');
-  if (await waitUntilGone(call.pidFile, owner.pid, timeoutMs)) return 0;
+  if (await waitUntilGone(owner.pid, timeoutMs)) return 0;
   err(
     `${described(call)} did not end within ${call.flags.stopTimeout} s of SIGTERM; killing pid ${owner.pid} and cleaning up after it`,
   );
   signal(owner.pid, 'SIGKILL');
-  if (!(await waitUntilGone(call.pidFile, owner.pid, timeoutMs)))
-    throw new UsageError(`pid ${owner.pid} cannot be killed`, 1);
+  if (!(await waitUntilGone(owner.pid, timeoutMs))) throw new UsageError(`pid ${owner.pid} cannot be killed`, 1);
   await cleanUpAfter(call);
   return 0;
 }

@@ -19,8 +19,10 @@ export async function readOwner(path: string): Promise<Owner> {
   const text = await readFile(path, 'latin1').catch(() => undefined);
   if (text === undefined) return { state: 'none' };
   const pid = /^\s*(\d+)\s*$/.test(text) ? Number(text) : undefined;
-  if (pid === undefined || pid < 2 || !(await holdsOpen(pid, path))) return { state: 'stale', pid };
-  return { state: 'running', pid };
+  if (pid !== undefined && pid > 1 && (await holdsOpen(pid, path))) return { state: 'running', pid };
+  // Removed while it was being looked at: its daemon has ended in order.
+  const removed = (await stat(path).catch(() => undefined)) === undefined;
+  return removed ? { state: 'none' } : { state: 'stale', pid };
 }
 
 /** Whether the process has this very file open. A number can be given to another program, an open file cannot. */
@@ -119,22 +121,22 @@ function listen(name: string): Promise<Server | undefined> {
   });
 }
 
-/** Waits until the process is the daemon of `path` no longer; false when it still is after `timeoutMs`. */
-export async function waitUntilGone(path: string, pid: number, timeoutMs: number): Promise<boolean> {
+/** Waits until the process has ended; false when it still lives after `timeoutMs`. */
+export async function waitUntilGone(pid: number, timeoutMs: number): Promise<boolean> {
   const until = Date.now() + timeoutMs;
-  for (;;) {
-    const gone =
-      !(await isAlive(pid)) ||
-      !((await stat(path).catch(() => undefined)) === undefined || (await holdsOpen(pid, path)));
-    if (gone) return true;
+  const born = await birth(pid);
+  // Another process that gets the number was born at another time.
+  for (let now = born; now !== undefined && now === born; now = await birth(pid)) {
     if (Date.now() > until) return false;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+  return true;
 }
 
-/** A zombie is not alive. */
-async function isAlive(pid: number): Promise<boolean> {
-  const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
-  if (text !== undefined) return !/^\d+ \(.*\) [ZX]/s.test(text);
-  return false;
+/** When a process was started, in clock ticks since the boot; undefined when it is gone, or a zombie. */
+async function birth(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  // The name in parentheses may hold anything; fields are counted after it (proc(5): state is the 3rd, starttime the 22nd).
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }

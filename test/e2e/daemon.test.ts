@@ -232,7 +232,10 @@ describe('-d', () => {
   });
 
   test('ends in order when nobody reads any more', async () => {
-    const site = new Site(OK);
+    // Something to say every second: only a line that cannot be written tells that nobody is there.
+    const site = new Site(
+      'checkinterval = 1\nvirtual = 10.0.0.1:80\n\tchecktype = connect\n\treal = 127.0.0.1:1 masq\n',
+    );
     const ran = await command([
       'sh',
       '-c',

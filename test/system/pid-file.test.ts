@@ -144,14 +144,15 @@ describe('several processes', () => {
     expect(await second.word).toEqual({ claimed: second.pid });
   });
 
-  test('waitUntilGone: false while it lives, true once it is released or killed', async () => {
+  test('waitUntilGone: false while it lives, true once it is killed or was never there', async () => {
     const path = join(scratch(), 'pid');
     const first = new Claimer(path);
     await first.word;
-    expect(await waitUntilGone(path, first.pid, 50)).toBe(false);
-    const gone = waitUntilGone(path, first.pid, 5_000);
+    expect(await waitUntilGone(first.pid, 50)).toBe(false);
+    const gone = waitUntilGone(first.pid, 5_000);
     first.child.kill('SIGKILL');
     expect(await gone).toBe(true);
+    expect(await waitUntilGone(first.pid, 0)).toBe(true);
     await until('nobody', async () => (await readOwner(path)).state === 'stale');
   });
 });
