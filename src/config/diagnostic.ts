@@ -38,6 +38,16 @@ export function problemToError(thrown: unknown): Diagnostic {
   return errorAt(thrown.place, thrown.message, thrown.hint);
 }
 
+/** Runs a step; a Problem in it becomes a diagnostic. */
+export function collect<T>(diagnostics: Diagnostic[], step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (thrown) {
+    diagnostics.push(problemToError(thrown));
+    return undefined;
+  }
+}
+
 export function errorAt(place: Place, message: string, hint?: string): Diagnostic {
   return diagnostic('error', place, message, hint);
 }

@@ -153,7 +153,7 @@ export interface Virtual {
   readonly alerts: Alerts;
 }
 
-/** Where log lines go: a file (also /dev/log's absence) or a syslog facility. */
+/** Where log lines go. */
 export type LogTarget =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'syslog'; readonly facility: string };

@@ -4,7 +4,7 @@ import { type EndpointText, endpoint, type HostText } from './address.ts';
 import { Problem, type Spot } from './diagnostic.ts';
 import type { Family, Forwarding } from './model.ts';
 import type { Pattern } from './perl-regex.ts';
-import { choices, THRESHOLD, toPattern, type ValueParser, WEIGHT, wholeNumber, within } from './values.ts';
+import { choices, thresholdOf, toPattern, type ValueParser, weightOf, wholeNumber, within } from './values.ts';
 
 /** What a `virtual=` line names. */
 export type VirtualText =
@@ -137,13 +137,13 @@ function realOptions(words: readonly Spot[]): RealOptions {
       if (strings.push(word) > 2)
         throw new Problem(word, 'a third string makes no sense here', 'expected "request","receive" only');
     } else if (threshold !== undefined) {
-      const limit = THRESHOLD(within(word, 2));
+      const limit = thresholdOf(within(word, 2));
       if ((threshold === 'l' ? lower : upper) !== undefined)
         throw new Problem(word, `${threshold}: is given twice`, 'keep one');
       if (threshold === 'l') lower = limit;
       else upper = limit;
     } else if (index === 0) {
-      weight = WEIGHT(word);
+      weight = weightOf(word);
     } else {
       throw new Problem(
         word,

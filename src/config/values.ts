@@ -67,8 +67,8 @@ export const count = wholeNumber(1, 1_000_000);
 export const port = wholeNumber(1, 65_535);
 /** The kernel's limit on persistence is 31 days (ipvsadm: MAX_TIMEOUT). */
 export const persistence = wholeNumber(1, 31 * MAX_SECONDS, 'seconds');
-export const WEIGHT = wholeNumber(0, 65_535, '', 'a weight');
-export const THRESHOLD = wholeNumber(0, 2_147_483_647, 'connections');
+export const weightOf = wholeNumber(0, 65_535, '', 'a weight');
+export const thresholdOf = wholeNumber(0, 2_147_483_647, 'connections');
 
 export function oneOf<T extends string>(...known: readonly T[]): ValueParser<T> {
   return (value) => {

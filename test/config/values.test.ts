@@ -30,7 +30,7 @@ test.each<[name: string, parse: (value: Spot) => unknown, text: string, expected
   ['number', small, 'foo3bar', '[foo3bar] "foo3bar" is not a whole number'],
   ['number', small, '-5', '[-5] "-5" is not a whole number'],
   ['number', small, '٣', '[٣] "٣" is not a whole number'],
-  ['weight', values.WEIGHT, 'heavy', '[heavy] "heavy" is not a weight'],
+  ['weight', values.weightOf, 'heavy', '[heavy] "heavy" is not a weight'],
   ['port', values.port, '65535', 65535],
   ['port', values.port, '65536', '[65536] 65536 is out of range'],
 
