@@ -51,7 +51,7 @@ class ShownDaemon {
   readonly #child: ChildProcess;
   readonly ended: Promise<void>;
   #entry: string[] = [];
-  #waiting: { text: string; done: () => void }[] = [];
+  #waiting: { text: string; done: () => void; fail: (error: Error) => void }[] = [];
 
   constructor(directory: string, config: string) {
     const program = join(ROOT, 'bin', 'tsdirectord');
@@ -68,7 +68,7 @@ class ShownDaemon {
       this.#child.once('close', () => {
         clearTimeout(this.#silence);
         this.#show();
-        for (const { done } of this.#waiting) done();
+        for (const { text, fail } of this.#waiting) fail(new Error(`the daemon ended before it said "${text}"`));
         resolve();
       });
     });
@@ -90,9 +90,9 @@ class ShownDaemon {
     for (const { done } of met) done();
   }
 
-  /** Resolves when the daemon logs the text and the table that follows from it is shown, or when it ends. */
+  /** Resolves when the daemon has logged the text and there was time to read on; rejects when it ends before. */
   async says(text: string): Promise<void> {
-    await new Promise<void>((done) => this.#waiting.push({ text, done }));
+    await new Promise<void>((done, fail) => this.#waiting.push({ text, done, fail }));
     await pause(READING_MS);
   }
 
@@ -112,8 +112,7 @@ async function demonstrate(
     .replace(SERVERS[0], first.name)
     .replace(SERVERS[1], second.name);
   const config = join(directory, 'demo.cf');
-  // The daemon logs to this terminal (-d), but its configuration has to name a file that can be written.
-  writeFileSync(config, `logfile = "${join(directory, 'demo.log')}"\n${text}`);
+  writeFileSync(config, text);
 
   tell(
     `tsdirectord watches the real servers behind a virtual service, and keeps the kernel's table (IPVS) right.\nHere the table is only in memory, so neither root nor a kernel with IPVS is needed; the rest is real.\nTwo web servers have been started on ${first.name} and ${second.name}. The configuration:`,
