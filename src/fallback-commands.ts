@@ -78,6 +78,8 @@ export class FallbackCommands {
     try {
       const { code, signal, stderr } = await this.#command(argv, {
         signal: AbortSignal.any([late, this.#stopped.signal]),
+        // It may start the server that shows the emergency page.
+        leaveChildren: true,
       });
       if (late.aborted) return `took longer than ${TIMEOUT_MS / 1000} s and was ended`;
       if (code === 0) return undefined;

@@ -7,6 +7,8 @@ export type Check<K extends CheckKind> = (target: Target, spec: CheckSpecs[K], c
 export interface CommandOptions {
   /** Stops the command's whole process group: TERM, then KILL. */
   readonly signal: AbortSignal;
+  /** Whether children that outlive the command are let go instead of killed. */
+  readonly leaveChildren?: boolean;
 }
 export interface CommandResult {
   /** Exit status; null when a signal ended it. */

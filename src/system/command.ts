@@ -13,6 +13,8 @@ export interface CommandRunOptions {
   readonly maxOutputBytes?: number;
   /** Default 1000. */
   readonly killAfterMs?: number;
+  /** Children that outlive the command are let go instead of killed: it may have been run to start them. */
+  readonly leaveChildren?: boolean;
 }
 
 export interface CommandOutcome {
@@ -23,7 +25,7 @@ export interface CommandOutcome {
   readonly stderr: string;
 }
 
-/** How long children may hold the pipes after the command itself has exited; then they are killed. */
+/** How long children may hold the pipes after the command itself has exited; then they are killed, or let go. */
 const LINGER_MS = 100;
 
 /**
@@ -31,7 +33,7 @@ const LINGER_MS = 100;
  * started, and with the signal's reason when that is aborted already.
  */
 export async function runCommand(argv: readonly string[], options: CommandRunOptions): Promise<CommandOutcome> {
-  const { signal, input, env, maxOutputBytes = 65536, killAfterMs = 1000 } = options;
+  const { signal, input, env, maxOutputBytes = 65536, killAfterMs = 1000, leaveChildren = false } = options;
   signal.throwIfAborted();
   const [program = '', ...args] = argv;
   // Detached: a process group of its own, so that its children can be stopped with it.
@@ -59,7 +61,10 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
     function kill(): void {
       killed = true;
       signalGroup(child, 'SIGKILL');
-      // Whoever left the group and still holds the pipes does not keep us waiting either.
+      letGo();
+    }
+    /** Whoever still holds the pipes, in the group or not, does not keep us waiting. */
+    function letGo(): void {
       child.stdout?.destroy();
       child.stderr?.destroy();
       closed?.();
@@ -76,7 +81,7 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
       reject(error);
     });
     child.once('exit', () => {
-      if (killTimer === undefined) lingerTimer = setTimeout(kill, LINGER_MS);
+      if (killTimer === undefined) lingerTimer = setTimeout(leaveChildren ? letGo : kill, LINGER_MS);
     });
     child.once('close', (code, endedBy) => {
       closed = () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCommand } from '../../src/system/command.ts';
+import { until } from '../until.ts';
 
 const never = new AbortController().signal;
 const sh = (script: string) => ['/bin/sh', '-c', script];
@@ -93,14 +94,19 @@ describe('abort', () => {
   });
 });
 
-test('children that hold the pipes do not keep it waiting, and are ended', async () => {
-  const mark = join(folder, 'lingering');
+test.each([
+  ['ended', false],
+  ['let go when that is asked for', true],
+])('children that hold the pipes do not keep it waiting, and are %s', async (_name, leaveChildren) => {
+  const mark = join(folder, `lingering-${leaveChildren}`);
   const started = performance.now();
-  const result = await runCommand(sh(`echo done; (sleep 0.5; touch ${mark}) & exit 0`), { signal: never });
+  const script = sh(`echo done; (sleep 0.5; touch ${mark}) & exit 0`);
+  const result = await runCommand(script, { signal: never, leaveChildren });
   expect(result).toMatchObject({ code: 0, stdout: 'done\n' });
   expect(performance.now() - started).toBeLessThan(450);
-  await pause(500);
-  expect(existsSync(mark)).toBe(false);
+  if (leaveChildren) await until('the child has done its work', () => existsSync(mark));
+  else await pause(600);
+  expect(existsSync(mark)).toBe(leaveChildren);
 });
 
 test('a script whose interpreter is missing', async () => {
