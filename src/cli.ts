@@ -189,7 +189,9 @@ async function start(call: Call): Promise<number> {
     const { spawnDetached } = await import('./system/detach.ts');
     return spawnDetached(detachedArguments(call), err);
   }
-  const [{ run }, { tellStarter }] = await Promise.all([import('./run.ts'), import('./system/detach.ts')]);
+  const { muteStandardError, tellStarter } = await import('./system/detach.ts');
+  if (flags.detached) muteStandardError();
+  const { run } = await import('./run.ts');
   const options = {
     path,
     name,

@@ -7,7 +7,7 @@ import type { Kernel } from './ipvs/kernel.ts';
 import { formatDiagnostics, type Loaded, load } from './load.ts';
 import { classicLogger, jsonLogger, type Logger, terminalLogger } from './log.ts';
 import { runCommand } from './system/command.ts';
-import { leaveStarter, tellStarter } from './system/detach.ts';
+import { tellStarter } from './system/detach.ts';
 import { openLogFile } from './system/log-file.ts';
 import { claim } from './system/pid-file.ts';
 import { resolveHost } from './system/resolver.ts';
@@ -65,7 +65,7 @@ export async function run(options: RunOptions): Promise<number> {
       `Started; checking ${count(config.virtuals.flatMap(({ reals }) => reals).length, 'real server')} of ${count(config.virtuals.length, 'virtual service')}`,
     );
     if (detached) {
-      leaveStarter();
+      process.chdir('/');
       await tellStarter({ kind: 'done', exitCode: 0 });
     }
     let current = config;

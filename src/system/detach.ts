@@ -66,10 +66,12 @@ export function tellStarter(message: StartMessage): Promise<void> {
   });
 }
 
-/** The detached side, before it tells that it lives on: lets go of the working directory and standard error of its starter. */
-export function leaveStarter(): void {
-  process.chdir('/');
+/**
+ * The detached side, first of all: standard error, which leads to the starter, leads nowhere from now on. Later, when files
+ * are being opened on other threads, the number could go to one of them.
+ */
+export function muteStandardError(): void {
   closeSync(2);
-  // The lowest free number is 2 again: whatever is written there from now on goes nowhere, instead of killing the daemon.
+  // The lowest free number, which is 2 again.
   openSync('/dev/null', 'w');
 }
