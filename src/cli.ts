@@ -267,7 +267,10 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** LSB: 0 running, 1 dead with a pid file, 3 stopped. Heartbeat reads the words of the first line: see shared facts on `not running`. */
+/**
+ * LSB: 0 running, 1 dead with a pid file, 3 stopped. Heartbeat 3 reads the words on standard output instead: `not running`
+ * anywhere means no, otherwise `running` or `OK` anywhere (be it in the path) means that this node has the resource.
+ */
 async function status(call: Call): Promise<number> {
   const owner = await readOwner(call.pidFile);
   if (owner.state === 'running') {
