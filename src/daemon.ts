@@ -70,7 +70,7 @@ export class Daemon {
   async start(): Promise<void> {
     const before = await this.#kernel.read({ thresholds: false });
     this.#health = this.#healthFor(this.#config, before);
-    await this.#reconciler.reconcile(true);
+    await this.#reconciler.reconcile(true, before);
     const { trouble } = this.#reconciler;
     if (trouble !== undefined) {
       const added = this.#config.virtuals.map(serviceKey).filter((key) => !before.has(key));
@@ -176,6 +176,7 @@ export class Daemon {
   }
 
   #logResult(member: Member, { outcome, detail, durationMs }: CheckResult): void {
+    if (outcome !== 'error' && !this.#log.verbose) return;
     const { real, virtual } = namesOf(member);
     const fields = { virtual, real, reason: detail, durationMs };
     if (outcome === 'error')
@@ -183,8 +184,7 @@ export class Daemon {
         `The check of ${real} (${virtual}) failed by a fault of ours, which says nothing about the server: ${detail}`,
         fields,
       );
-    else if (this.#log.verbose)
-      this.#log.debug(`check ${real} (${virtual}): ${outcome} after ${durationMs.toFixed(1)} ms: ${detail}`, fields);
+    else this.#log.debug(`check ${real} (${virtual}): ${outcome} after ${durationMs.toFixed(1)} ms: ${detail}`, fields);
   }
 
   #logEvent(member: Member, event: HealthEvent, { detail, durationMs }: CheckResult): void {

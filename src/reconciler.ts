@@ -4,7 +4,7 @@ import { messageOf } from './errors.ts';
 import type { Desired } from './ipvs/desired.ts';
 import { type Edit, editLine } from './ipvs/edit.ts';
 import type { Kernel } from './ipvs/kernel.ts';
-import { editMessage } from './ipvs/message.ts';
+import { editMessage, type Occasion } from './ipvs/message.ts';
 import { hasVanished, NOTHING_SETTLED, plan, settle, tookEffect } from './ipvs/plan.ts';
 import { formatList } from './ipvs/save-format.ts';
 import { destinationKey, serviceKey, type Table } from './ipvs/table.ts';
@@ -13,6 +13,12 @@ import type { Logger } from './log.ts';
 /** Wait before something that failed is tried again; doubled each time, up to a minute. */
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
+
+/** The table as it was read, and whether its thresholds were. */
+interface Reading {
+  readonly table: Table;
+  readonly thresholds: boolean;
+}
 
 export interface ReconcilerParts {
   readonly kernel: Kernel;
@@ -54,13 +60,14 @@ export class Reconciler {
 
   /**
    * Makes the kernel's table what is wanted; resolves when that has been tried with what is wanted now. Never rejects:
-   * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan).
+   * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan). `fresh`: the table, where the
+   * caller has read it just now (without thresholds); it saves reading it again.
    */
-  reconcile(takeOver = false): Promise<void> {
+  reconcile(takeOver = false, fresh?: Table): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#takeOver ||= takeOver;
     this.#again = true;
-    this.#running ??= this.#untilDone();
+    this.#running ??= this.#untilDone(fresh && { table: fresh, thresholds: false });
     return this.#running;
   }
 
@@ -96,8 +103,8 @@ export class Reconciler {
     this.#report(edits, complaints, after, 'stop');
   }
 
-  async #untilDone(): Promise<void> {
-    let fresh: Table | undefined;
+  async #untilDone(known?: Reading): Promise<void> {
+    let fresh = known;
     while (this.#again && !this.#closed) {
       this.#again = false;
       fresh = await this.#once(fresh);
@@ -106,28 +113,29 @@ export class Reconciler {
     this.#running = undefined;
   }
 
-  /** One pass. `fresh` is the table as it was read just now, where the pass before did that. */
-  async #once(fresh: Table | undefined): Promise<Table | undefined> {
+  /** One pass. `fresh` is what was read just now, by the caller or at the end of the pass before; the same is returned. */
+  async #once(fresh: Reading | undefined): Promise<Reading | undefined> {
     const takeOver = this.#takeOver;
     this.#takeOver = false;
     try {
       const desired = this.#desired();
-      const [actual, thresholds] = await this.#read(desired, takeOver, fresh);
-      const edits = plan({ desired, actual, settled: this.#settled, takeOver });
+      const before = await this.#read(desired, takeOver, fresh);
+      const edits = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
       if (edits.length === 0) {
-        this.#settled = settle(desired, this.#settled, [], actual);
+        this.#settled = settle(desired, this.#settled, [], before.table);
         this.#recovered();
-        return actual;
+        return before;
       }
       this.#log().debug(`ipvsadm -R <<\n${edits.map(editLine).join('\n')}`);
       const complaints = await this.#kernel.apply(edits);
+      const { thresholds } = before;
       const after = await this.#kernel.read({ thresholds });
       const failed = this.#report(edits, complaints, after, takeOver ? 'start' : 'run');
       this.#settled = settle(desired, this.#settled, failed, after);
       // A foreign server that could not be removed would otherwise be forgotten.
       if (failed.length > 0) this.#takeOver ||= takeOver;
       if (this.#log().verbose) this.#log().debug(`the table is now\n${formatList(after).trimEnd()}`);
-      return after;
+      return { table: after, thresholds };
     } catch (error) {
       // The pass has changed nothing that is remembered: the next one begins where this one did.
       this.#takeOver ||= takeOver;
@@ -137,22 +145,22 @@ export class Reconciler {
   }
 
   /** The table, with thresholds where they matter: where we set some, or take over services that may have some. */
-  async #read(desired: Desired, takeOver: boolean, fresh: Table | undefined): Promise<[Table, boolean]> {
-    const thresholds = [...desired.values()].some(({ destinations }) =>
+  async #read(desired: Desired, takeOver: boolean, fresh: Reading | undefined): Promise<Reading> {
+    const wanted = [...desired.values()].some(({ destinations }) =>
       [...destinations.values()].some(({ lowerThreshold, upperThreshold }) => lowerThreshold > 0 || upperThreshold > 0),
     );
-    const table = fresh ?? (await this.#kernel.read({ thresholds }));
-    if (thresholds || !takeOver || ![...table.keys()].some((key) => desired.has(key))) return [table, thresholds];
-    return [await this.#kernel.read({ thresholds: true }), true];
+    const usable = fresh !== undefined && (fresh.thresholds || !wanted);
+    const found = usable ? fresh : await this.#readTable(wanted);
+    if (found.thresholds || !takeOver || ![...found.table.keys()].some((key) => desired.has(key))) return found;
+    return this.#readTable(true);
+  }
+
+  async #readTable(thresholds: boolean): Promise<Reading> {
+    return { table: await this.#kernel.read({ thresholds }), thresholds };
   }
 
   /** Logs what was done, and what was not; returns the edits that had no effect. */
-  #report(
-    edits: readonly Edit[],
-    complaints: readonly string[],
-    after: Table,
-    occasion: 'start' | 'run' | 'stop',
-  ): Edit[] {
+  #report(edits: readonly Edit[], complaints: readonly string[], after: Table, occasion: Occasion): Edit[] {
     const failed = edits.filter((edit) => !tookEffect(edit, after));
     for (const edit of edits) {
       if (failed.includes(edit)) continue;

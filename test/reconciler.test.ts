@@ -1,9 +1,11 @@
 // The only writer of the kernel's table: one pass at a time, triggers in between are one more pass, trouble is tried again.
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Config } from '../src/config/model.ts';
 import { IpvsError } from '../src/errors.ts';
 import type { State } from '../src/health/health.ts';
 import { desiredTable } from '../src/ipvs/desired.ts';
 import { type Edit, editLine } from '../src/ipvs/edit.ts';
+import type { ReadOptions } from '../src/ipvs/kernel.ts';
 import { parseSave } from '../src/ipvs/save-format.ts';
 import type { Table } from '../src/ipvs/table.ts';
 import { Reconciler } from '../src/reconciler.ts';
@@ -62,6 +64,49 @@ function setUp(table?: Table) {
   const weight = (address: string) => kernel.table.get(KEY)?.destinations.get(`${address}:80`)?.weight;
   return { kernel, log, states, reconciler, weight };
 }
+
+describe('reading', () => {
+  const PLAIN = configOf('virtual = 10.0.0.1:80\n\treal = 10.0.0.2 gate 5\n');
+  const LIMITED = configOf('virtual = 10.0.0.1:80\n\treal = 10.0.0.2 gate 5 l:2 u:9\n');
+
+  /** Shows thresholds only when asked for them, as ipvsadm does. */
+  class AskedKernel extends MemoryKernel {
+    readonly asked: boolean[] = [];
+    override async read(options?: ReadOptions): Promise<Table> {
+      this.asked.push(options?.thresholds === true);
+      return super.read();
+    }
+  }
+
+  function reading(before: Config, later = before) {
+    const kernel = new AskedKernel();
+    let config = before;
+    const desired = () => {
+      const table = desiredTable(config, () => 'up');
+      config = later;
+      return table;
+    };
+    const reconciler = new Reconciler({ kernel, log: () => new LogLines(), desired });
+    onTestFinished(() => reconciler.stop(new Set()));
+    return { kernel, reconciler };
+  }
+
+  test.each([
+    ['what the caller has read is not read again', PLAIN, [false]],
+    ['but for thresholds that are wanted', LIMITED, [true, true]],
+  ])('%s', async (_, config, asked) => {
+    const { kernel, reconciler } = reading(config);
+    await reconciler.reconcile(true, kernel.table);
+    expect(kernel.asked).toEqual(asked);
+  });
+
+  test('thresholds that come with a reload are not taken from a reading without them', async () => {
+    const { kernel, reconciler } = reading(PLAIN, LIMITED);
+    const first = reconciler.reconcile(true);
+    await Promise.all([first, reconciler.reconcile(true)]);
+    expect(kernel.asked).toEqual([false, false, true, true]);
+  });
+});
 
 describe('passes', () => {
   test('edits are made, read back and logged', async () => {
