@@ -17,7 +17,7 @@ export interface FallbackCommandParts {
 }
 
 /** What the command should have been told last; undefined while nothing is known of the servers. */
-export function wantedCommand(virtual: Virtual, stateOf: StateOf): Wanted | undefined {
+function wantedCommand(virtual: Virtual, stateOf: StateOf): Wanted | undefined {
   if (virtual.reals.some((real) => stateOf(virtual, real) === 'up')) return 'stop';
   return needsFallback(virtual, stateOf) ? 'start' : undefined;
 }

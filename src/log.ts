@@ -62,7 +62,7 @@ export function classicLogger(
 }
 
 /** Local time as C's asctime() writes it. */
-export function asctime(date: Date): string {
+function asctime(date: Date): string {
   const [day, month, , year] = date.toString().split(' ');
   const time = date.toString().split(' ')[4];
   return `${day} ${month} ${String(date.getDate()).padStart(2)} ${time} ${year}`;

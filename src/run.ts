@@ -1,6 +1,6 @@
 // The process around a Daemon: pid file, logs, signals, and what is told to whoever started it.
 import type { CheckServices } from './checks/check.ts';
-import type { Config } from './config/model.ts';
+import { type Config, DEFAULT_LOGFILE } from './config/model.ts';
 import { Daemon } from './daemon.ts';
 import { messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
@@ -27,9 +27,6 @@ export interface RunOptions {
   /** Says something to the person who started it. */
   readonly say: (text: string) => Promise<void> | void;
 }
-
-/** Where the log goes when the configuration names a syslog facility, which this version cannot write to. */
-const DEFAULT_LOGFILE = '/var/log/ldirectord.log';
 
 /** Runs a daemon until a signal ends it; resolves with the exit code. Throws UsageError or IpvsError when it cannot start. */
 export async function run(options: RunOptions): Promise<number> {
@@ -140,6 +137,7 @@ async function openLogger(config: Config, { debug, name }: RunOptions): Promise<
   // A daemon that somebody watches ends when the watcher goes away.
   const end = (): void => void process.kill(process.pid, 'SIGTERM');
   if (debug) return terminalLogger(process.stdout, process.stdout.isTTY === true, end);
+  // A syslog facility cannot be written to in this version.
   const path = config.log.kind === 'file' ? config.log.path : DEFAULT_LOGFILE;
   try {
     const sink = openLogFile(path);

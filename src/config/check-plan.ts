@@ -148,10 +148,9 @@ function negotiateSpec(
 
 /** Absolute URLs are for proxies and for a real server's own request; elsewhere everything is a path. */
 function requestUrl({ given }: CheckSettings, target: Target, own: Spot | undefined, proxy: boolean): string {
-  const text = own?.text ?? last(given, 'request')?.value.text ?? '/';
-  const bare = text.replace(/^\/+/, '');
+  const spot = own ?? last(given, 'request')?.value;
+  const bare = (spot?.text ?? '/').replace(/^\/+/, '');
   if (/^https?:\/\//i.test(bare) && (proxy || own !== undefined)) {
-    const spot = own ?? last(given, 'request')?.value;
     if (spot === undefined || URL.canParse(bare)) return bare;
     throw new Problem(spot, 'this is not a URL', 'expected http://host[:port]/path');
   }

@@ -68,8 +68,6 @@ function row<T>(
   return { scope, syntax, parse, byDefault, doc, ...more };
 }
 
-const text = (expected: string): ValueParser<string> => quoted(expected);
-
 /** Every directive of ldirectord.cf(5) and ours. The manual page of ldirectord is the source of each row without another. */
 // biome-ignore format: a table is read by its columns
 export const DIRECTIVES = {
@@ -89,13 +87,13 @@ export const DIRECTIVES = {
   emailalert: row('both', 'address[, address…]', mailAddresses, 'none', 'Who gets mail about changes.', { pending: always }),
   emailalertfreq: row('both', 'seconds', secondsOrZero, '0', 'Time between repeated mails while a server is down; 0 sends none.', { pending: (every) => every > 0 }),
   emailalertstatus: row('both', 'all | none | starting, running, stopping, reloading', alertStates, 'all', 'States of the daemon in which mail is sent.', { pending: (states) => states.length > 0 }),
-  smtp: row('both', 'host', text('a host name or address'), 'sendmail', 'Mail server for alerts.', { pending: always }),
+  smtp: row('both', 'host', quoted('a host name or address'), 'sendmail', 'Mail server for alerts.', { pending: always }),
 
   readdquiescent: row('global', 'yes | no', yesNo, 'no', 'yes: a server that is down and was removed by hand is put back with weight 0.'),
   autoreload: row('global', 'yes | no', yesNo, 'no', 'Reload when the file changes.', { pending: whenTrue }),
   callback: row('global', '"program"', absolutePath, 'none', 'Run with the name of the configuration when the file has changed.', { pending: always }),
-  execute: row('global', 'configuration', text('the name of a configuration'), 'none', 'Another configuration, started and stopped with this one.', { repeatable: true, pending: always }),
-  fork: row('global', 'yes | no', yesNo, 'no', 'Accepted: virtual services are always checked independently of each other.', {}),
+  execute: row('global', 'configuration', quoted('the name of a configuration'), 'none', 'Another configuration, started and stopped with this one.', { repeatable: true, pending: always }),
+  fork: row('global', 'yes | no', yesNo, 'no', 'Accepted: virtual services are always checked independently of each other.'),
   supervised: row('global', 'yes | no', yesNo, 'no', 'Stay in the foreground and log to standard output.', { pending: whenTrue }),
   logfile: row('global', '"/path" | facility', logTarget, '/var/log/ldirectord.log', 'Where log lines go.', { pending: (target) => target.kind === 'syslog' }),
   logformat: row('global', 'classic | json', oneOf('classic', 'json'), 'classic', "classic: ldirectord's lines. json: one object a line. (Ours.)"),
@@ -112,12 +110,12 @@ export const DIRECTIVES = {
   receive: row('virtual', '"regex"', perlRegex, 'any answer', 'Perl regular expression that the answer must match.'),
   httpmethod: row('virtual', 'GET | HEAD', (value) => oneOf('GET', 'HEAD')({ ...value, text: value.text.toUpperCase() }), 'GET', 'Method of an HTTP check.'),
   virtualhost: row('virtual', '"host"', hostHeader, 'the address of the real server', 'Host header of an HTTP check, and server name of an HTTPS one.'),
-  login: row('virtual', '"user"', text('a user name'), 'none; ftp: anonymous', 'User name for services that log in.'),
-  passwd: row('virtual', '"password"', text('a password'), 'none', 'Password for services that log in.', {
+  login: row('virtual', '"user"', quoted('a user name'), 'none; ftp: anonymous', 'User name for services that log in.'),
+  passwd: row('virtual', '"password"', quoted('a password'), 'none', 'Password for services that log in.', {
     secret: true,
   }),
-  database: row('virtual', '"name"', text('the name of a database'), 'none', 'Database of an SQL check.'),
-  secret: row('virtual', '"secret"', text('a RADIUS secret'), 'none', 'Shared secret of a RADIUS check.', {
+  database: row('virtual', '"name"', quoted('the name of a database'), 'none', 'Database of an SQL check.'),
+  secret: row('virtual', '"secret"', quoted('a RADIUS secret'), 'none', 'Shared secret of a RADIUS check.', {
     secret: true,
   }),
   scheduler: row('virtual', 'name', scheduler, 'wrr', 'How the kernel chooses a server (ipvsadm -s).'),
@@ -129,7 +127,7 @@ export const DIRECTIVES = {
   monitorfile: row('virtual', '"/path"', absolutePath, 'none', 'A line for every check goes to this file.', { pending: always }),
   servicename: row('virtual', 'text', freeText, 'none', 'Name of the service in alert mail.', { pending: always }),
   comment: row('virtual', 'text', freeText, 'none', 'Note that goes into alert mail.', { pending: always }),
-  load: row('virtual', '"text"', text('text'), 'none', 'Accepted for old files; ldirectord does nothing with it either.', {}),
+  load: row('virtual', '"text"', quoted('text'), 'none', 'Accepted for old files; ldirectord does nothing with it either.'),
 } as const satisfies Record<string, Directive<unknown>>;
 
 export type DirectiveName = keyof typeof DIRECTIVES;

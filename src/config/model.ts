@@ -158,6 +158,9 @@ export type LogTarget =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'syslog'; readonly facility: string };
 
+/** Where log lines go when the configuration does not say. */
+export const DEFAULT_LOGFILE = '/var/log/ldirectord.log';
+
 /** A whole configuration. */
 export interface Config {
   readonly virtuals: readonly Virtual[];

@@ -1,7 +1,7 @@
 // Draft + names -> Config: global defaults, one virtual after the other, and what contradicts itself between them.
 import { collect, type Diagnostic, errorAt, warningAt } from './diagnostic.ts';
 import { type DirectiveName, type Given, last } from './directives.ts';
-import { type Config, type Virtual, virtualKey } from './model.ts';
+import { type Config, DEFAULT_LOGFILE, type Virtual, virtualKey } from './model.ts';
 import type { Names } from './names.ts';
 import type { Draft } from './parse.ts';
 import { BlockResolver, present } from './resolve-virtual.ts';
@@ -56,7 +56,7 @@ function distinct(diagnostics: readonly Diagnostic[]): Diagnostic[] {
 function globals(given: Given): Omit<Config, 'virtuals'> {
   const value = <K extends DirectiveName>(name: K) => last(given, name)?.value;
   return {
-    log: value('logfile') ?? { kind: 'file', path: '/var/log/ldirectord.log' },
+    log: value('logfile') ?? { kind: 'file', path: DEFAULT_LOGFILE },
     logFormat: value('logformat') ?? 'classic',
     readdQuiescent: value('readdquiescent') ?? false,
     autoReload: value('autoreload') ?? false,

@@ -33,7 +33,7 @@ function nonEmpty(value: Spot, expected: string): void {
 }
 
 /** Without the double quotes round it, which ldirectord ignores where a value needs none. */
-export function unquoted(value: Spot): Spot {
+function unquoted(value: Spot): Spot {
   return /^"[^"]*"$/.test(value.text) ? within(value, 1, value.text.length - 1) : value;
 }
 
@@ -244,7 +244,7 @@ function notKnown(part: Spot, what: string): string {
 }
 
 /** Spots between commas, blanks around them removed. */
-export function splitList(value: Spot): Spot[] {
+function splitList(value: Spot): Spot[] {
   let start = 0;
   return value.text.split(',').map((raw) => {
     const lead = raw.length - raw.trimStart().length;
@@ -289,15 +289,7 @@ export const scheduler: ValueParser<string> = (given) => {
 };
 
 /** What `ipvsadm -b` takes; two schedulers have names of their own for flags 1 and 2. */
-export const SCHEDULER_FLAGS = [
-  'flag-1',
-  'flag-2',
-  'flag-3',
-  'sh-fallback',
-  'sh-port',
-  'mh-fallback',
-  'mh-port',
-] as const;
+const SCHEDULER_FLAGS = ['flag-1', 'flag-2', 'flag-3', 'sh-fallback', 'sh-port', 'mh-fallback', 'mh-port'] as const;
 
 export const schedulerFlags: ValueParser<readonly string[]> = (value) => {
   return splitList(quotedSpot(value, 'flags separated by commas')).map((part) => {

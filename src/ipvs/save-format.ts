@@ -229,7 +229,7 @@ export function listTable(table: Table): Listing {
 
 const LISTED = { gate: 'Route', masq: 'Masq', ipip: 'Tunnel', local: 'Local' } as const;
 
-/** The table as `ipvsadm -Ln` shows it; connection counts are what `active` says (none known: 0). */
+/** The table as `ipvsadm -Ln` shows it, without its first line; connection counts are not known here and shown as 0. */
 export function formatList(table: Table): string {
   const lines = [
     'Prot LocalAddress:Port Scheduler Flags',

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
 
 /** `stale`: the file names a process that is gone, or another program that got its number. */
@@ -106,7 +107,7 @@ async function takeLock(name: string, path: string): Promise<Server | { readonly
     if (Date.now() > until) {
       throw new UsageError(`another tsdirectord holds the lock of ${path}, but no daemon has written it`, 1);
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 
@@ -128,7 +129,7 @@ export async function waitUntilGone(pid: number, timeoutMs: number): Promise<boo
   // Another process that gets the number was born at another time.
   for (let now = born; now !== undefined && now === born; now = await birth(pid)) {
     if (Date.now() > until) return false;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
   return true;
 }

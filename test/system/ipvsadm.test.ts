@@ -2,22 +2,12 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Edit } from '../../src/ipvs/edit.ts';
-import type { Destination, ServiceId, ServiceOptions } from '../../src/ipvs/table.ts';
+import type { Destination } from '../../src/ipvs/table.ts';
 import { IpvsadmKernel } from '../../src/system/ipvsadm.ts';
 import { scratch } from '../scratch.ts';
+import { SERVICE } from '../service.ts';
 import { FakeIpvsadm, type Illness } from './fake-ipvsadm.ts';
 
-const SERVICE: ServiceId & ServiceOptions = {
-  protocol: 'tcp',
-  family: 4,
-  address: '10.0.0.1',
-  port: 80,
-  mark: 0,
-  scheduler: 'wrr',
-  flags: [],
-  persistentSeconds: 0,
-  onePacket: false,
-};
 const server = (address: string): Destination => ({
   address,
   port: 80,

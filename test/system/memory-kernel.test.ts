@@ -1,21 +1,11 @@
 // The table in memory refuses what the kernel refuses, in the kernel's words.
 import { expect, test } from 'vitest';
 import type { DestinationEdit, Edit, ServiceEdit } from '../../src/ipvs/edit.ts';
-import type { Destination, ServiceId, ServiceOptions } from '../../src/ipvs/table.ts';
+import type { Destination } from '../../src/ipvs/table.ts';
 import { MemoryKernel } from '../../src/system/memory-kernel.ts';
+import { SERVICE as PLAIN } from '../service.ts';
 
-const SERVICE: ServiceId & ServiceOptions = {
-  protocol: 'tcp',
-  family: 4,
-  address: '10.0.0.1',
-  port: 80,
-  mark: 0,
-  scheduler: 'wrr',
-  flags: [],
-  persistentSeconds: 60,
-  netmask: '255.255.255.0',
-  onePacket: false,
-};
+const SERVICE = { ...PLAIN, persistentSeconds: 60, netmask: '255.255.255.0' };
 const SERVER: Destination = {
   address: '10.0.0.2',
   port: 80,
