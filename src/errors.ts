@@ -6,6 +6,12 @@ export class CheckFailure extends Error {
   override name = 'CheckFailure';
 }
 
+/** A check could not be made, for a lack on this machine: that says nothing about the server. The message says what to do. */
+export class CannotCheck extends Error {
+  readonly code = 'CANNOT_CHECK';
+  override name = 'CannotCheck';
+}
+
 /** The kernel's table could not be read or changed; the message says what ipvsadm said. */
 export class IpvsError extends Error {
   readonly code = 'IPVS';

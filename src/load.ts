@@ -1,15 +1,16 @@
 // Reads a configuration file and understands it: the text, the names in it, and the files it wants to write.
-import { constants } from 'node:fs';
+import { constants, realpathSync } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder } from './config/diagnostic.ts';
 import { last } from './config/directives.ts';
-import type { Config } from './config/model.ts';
-import { hostNames, parseServices } from './config/names.ts';
+import { Authorities, type CheckSpec, type Config } from './config/model.ts';
+import { authorityFiles, hostNames, parseServices } from './config/names.ts';
 import { type Draft, parse } from './config/parse.ts';
 import { resolve } from './config/resolve.ts';
 import { messageOf } from './errors.ts';
+import { readAuthorities } from './system/authorities.ts';
 import { readServices, resolveHost } from './system/resolver.ts';
 
 export interface Loaded {
@@ -25,7 +26,12 @@ export interface Loaded {
 export interface Lookups {
   readonly resolveHost: typeof resolveHost;
   readonly readServices: () => Promise<string>;
+  readonly readAuthorities: typeof readAuthorities;
+  /** Whether a package that is not ours to bring can be loaded. */
+  readonly isInstalled: (name: 'oracledb') => Promise<boolean>;
 }
+
+const SYSTEM: Lookups = { resolveHost, readServices, readAuthorities, isInstalled };
 
 /**
  * Loads a file. Rejects with a system error when it cannot be read; everything else is a diagnostic.
@@ -39,11 +45,12 @@ export async function load(path: string, lookups?: Lookups, logsToFile = true): 
 export async function loadText(
   text: string,
   path: string,
-  lookups: Lookups = { resolveHost, readServices },
+  lookups: Lookups = SYSTEM,
   logsToFile = true,
 ): Promise<Loaded> {
   const draft = parse(text);
   const addresses = new Map<string, string>();
+  const authorities = new Map<string | undefined, Authorities | string>();
   const [services] = await Promise.all([
     lookups.readServices(),
     ...hostNames(draft).map(async ({ host, family }) => {
@@ -51,19 +58,57 @@ export async function loadText(
       const address = found.find((each) => each.family === family)?.address;
       if (address !== undefined) addresses.set(`${family} ${host}`, address);
     }),
+    ...authorityFiles(draft).map(async (file) => {
+      const found = await lookups.readAuthorities(file).catch(messageOf);
+      authorities.set(file, typeof found === 'string' ? found : new Authorities(found.file, found.pem, found.digest));
+    }),
   ]);
   const names = {
     address: ({ host, family }: { host: string; family: number }) => addresses.get(`${family} ${host}`),
     port: parseServices(services),
+    authorities: (file: string | undefined) => authorities.get(file) ?? 'the authorities were not read',
   };
   const { config, diagnostics } = resolve(draft, names);
-  const unwritable = await unwritableFiles(draft, logsToFile);
+  const lacking = [
+    ...(await unwritableFiles(draft, logsToFile)),
+    ...(await missingPackages(config, draft, lookups.isInstalled)),
+  ];
   return {
     path,
-    config: unwritable.length > 0 ? undefined : config,
-    diagnostics: inFileOrder([...diagnostics, ...unwritable]),
+    config: lacking.length > 0 ? undefined : config,
+    diagnostics: inFileOrder([...diagnostics, ...lacking]),
     lines: draft.lines,
   };
+}
+
+/** The one library that is not installed with this program: it is large, and few need it. */
+async function missingPackages(
+  config: Config | undefined,
+  draft: Draft,
+  isInstalled: Lookups['isInstalled'],
+): Promise<Diagnostic[]> {
+  const users = (config?.virtuals ?? []).filter(({ reals }) => reals.some(({ check }) => asksOracle(check.spec)));
+  if (users.length === 0 || (await isInstalled('oracledb'))) return [];
+  return users.map(({ line }) => {
+    const block = draft.virtuals.find(({ place }) => place.line === line);
+    return errorAt(
+      (block && (last(block.given, 'service')?.place ?? block.place)) ?? { line, column: 1, length: 1 },
+      'the oracle check needs the package oracledb, which is not installed',
+      `install it beside this program: npm install --prefix ${dirname(dirname(realpathSync(process.argv[1] ?? '.')))} oracledb@26`,
+    );
+  });
+}
+
+function asksOracle(spec: CheckSpec): boolean {
+  return spec.kind === 'oracle' || (spec.kind === 'combined' && spec.negotiate.kind === 'oracle');
+}
+
+/** Loads it, which costs a tenth of a second once: whether it can be found and whether it works is the same question then. */
+async function isInstalled(name: 'oracledb'): Promise<boolean> {
+  return import(name).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Files that the configuration wants written and that cannot be. Nothing is created. */

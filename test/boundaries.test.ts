@@ -53,7 +53,22 @@ const RULES: Readonly<Record<string, Rule>> = {
   // The outside world.
   'checks/': {
     ours: ['checks/', 'config/model.ts', 'config/perl-regex.ts', 'errors.ts'],
-    others: ['undici', 'node:net', 'node:tls', 'node:zlib', 'node:stream', 'node:querystring', 'node:vm'],
+    others: [
+      ...['dns-packet', 'ioredis', 'mysql2', 'oracledb', 'pg', 'undici'],
+      ...[
+        'node:async_hooks',
+        'node:crypto',
+        'node:diagnostics_channel',
+        'node:dgram',
+        'node:net',
+        'node:os',
+        'node:querystring',
+        'node:stream',
+        'node:tls',
+        'node:vm',
+        'node:zlib',
+      ],
+    ],
   },
   'system/': { ours: ['system/', 'ipvs/', 'errors.ts', 'log.ts'], others: ['sonic-boom', 'node:'] },
 };

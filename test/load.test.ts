@@ -122,3 +122,67 @@ test('who logs elsewhere (-d) needs no logfile', async () => {
   const { config } = await loadText(`logfile = /proc/nope/a\n${BLOCK}`, 'a.cf', lookups, false);
   expect(config).toBeDefined();
 });
+
+test('authorities are read from the file that sslverify names, once', async () => {
+  const readAuthorities = vi.fn(async (file = 'system') => ({ file, pem: 'PEM', digest: 'D' }));
+  const block = (ip: string, verify: string) =>
+    `virtual = ${ip}:443\n\treal = 10.8.8.48 gate\n\tsslname = a.example\n\tsslverify = ${verify}\n`;
+  const text =
+    block('10.0.0.1', '/ca.pem') + block('10.0.0.2', '"/ca.pem"') + block('10.0.0.3', 'yes') + block('10.0.0.4', 'no');
+  const { config } = await loadText(text, 'a.cf', { ...lookups, readAuthorities });
+  expect(readAuthorities.mock.calls).toEqual([['/ca.pem'], [undefined]]);
+  const used = config?.virtuals.map(({ reals }) => {
+    const spec = reals[0]?.check.spec;
+    return spec?.kind === 'http' ? spec.tls?.authorities?.file : spec?.kind;
+  });
+  expect(used).toEqual(['/ca.pem', '/ca.pem', 'system', undefined]);
+});
+
+test('authorities that cannot be read are an error where they are named', async () => {
+  const loaded = await loadText(
+    'virtual = 10.0.0.1:443\n\treal = 10.8.8.48 gate\n\tsslverify = "/no/ca.pem"\n',
+    'a.cf',
+  );
+  expect(loaded.config).toBeUndefined();
+  expect(formatDiagnostics(loaded)).toEqual([
+    `a.cf:3:15: error: cannot read the authorities in /no/ca.pem: no such file or directory
+    3 | \tsslverify = "/no/ca.pem"
+      | \t             ^^^^^^^^^^
+      = expected the certificates of the authorities in PEM format, readable for this program`,
+  ]);
+});
+
+const ORACLE =
+  'virtual = 10.0.0.1:1521\n\treal = 10.8.8.48 gate\n\tlogin = u\n\tdatabase = XE\n\trequest = "SELECT 1 FROM dual"\n';
+
+test('an oracle check without its library is an error that says what to install', async () => {
+  const without = { ...lookups, isInstalled: async () => false };
+  const combined = `${ORACLE.replace('0.1', '0.2')}\tservice = oracle\n\tchecktype = 4\n`;
+  const loaded = await loadText(ORACLE + combined, 'a.cf', without);
+  expect(loaded.config).toBeUndefined();
+  expect(loaded.diagnostics.map(({ line, message, hint }) => [line, message, hint?.replace(/ \/\S+/, ' DIR')])).toEqual(
+    [
+      [
+        1,
+        'the oracle check needs the package oracledb, which is not installed',
+        'install it beside this program: npm install --prefix DIR oracledb@26',
+      ],
+      [
+        11,
+        'the oracle check needs the package oracledb, which is not installed',
+        'install it beside this program: npm install --prefix DIR oracledb@26',
+      ],
+    ],
+  );
+});
+
+test('nobody asks for that library while no server is asked by it', async () => {
+  const isInstalled = vi.fn(async () => false);
+  const { config } = await loadText(`${ORACLE}\tchecktype = connect\n`, 'a.cf', { ...lookups, isInstalled });
+  expect(config).toBeDefined();
+  expect(isInstalled).not.toHaveBeenCalled();
+});
+
+test('the library is found where the project has it for its tests', async () => {
+  expect((await loadText(ORACLE, 'a.cf')).config).toBeDefined();
+});

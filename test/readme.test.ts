@@ -1,7 +1,8 @@
-// README's table of directives and its layout are what the code says of itself. UPDATE_README=1 puts them there.
+// README's tables of directives and services, and its layout, are what the code says of itself. UPDATE_README=1 puts them there.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { DIRECTIVES, directive } from '../src/config/directives.ts';
+import { SERVICE_NAMES, serviceOf } from '../src/config/services.ts';
 
 const README = new URL('../README.md', import.meta.url);
 const ROOT = new URL('../', import.meta.url);
@@ -18,6 +19,16 @@ function directiveTable(): string {
     return `| ${[code(name) + mark, row.scope, code(row.syntax), cell(row.byDefault), cell(meaning)].join(' | ')} |\n`;
   });
   return `| Directive | Where | Value | Default | Meaning |\n|---|---|---|---|---|\n${rows.join('')}`;
+}
+
+function serviceTable(): string {
+  const rows = SERVICE_NAMES.map((name) => {
+    const { port, options, asks, up, library = 'ours', tested } = serviceOf(name);
+    const where = port === undefined ? '' : ` (${port})`;
+    const read = options.map((option) => code(option)).join(', ');
+    return `| ${[code(name) + where, cell(asks), cell(up), read, library, tested].join(' | ')} |\n`;
+  });
+  return `| Service (port) | Asks | Up | Reads | Library | Tried against |\n|---|---|---|---|---|---|\n${rows.join('')}`;
 }
 
 /** Every source file with the first sentence of its header comment. */
@@ -38,6 +49,7 @@ function layout(): string {
 
 test.each([
   ['directives', directiveTable],
+  ['services', serviceTable],
   ['layout', layout],
 ])('README has the %s', (name, made) => {
   const between = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`);

@@ -1,22 +1,20 @@
 // What makes an HTTP answer healthy: 2xx after at most 7 redirects, and a body that `receive` matches.
 import { isIP } from 'node:net';
 import type { HttpSpec, Target } from '../config/model.ts';
-import type { Pattern } from '../config/perl-regex.ts';
-import { CheckFailure, messageOf } from '../errors.ts';
+import { CheckFailure } from '../errors.ts';
 import type { Check, CheckContext } from './check.ts';
 import { createHttpPeer, type HttpAnswer, type HttpPeer, KEPT_BODY_BYTES } from './http-exchange.ts';
 import { firstHop, type Hop, isTls, nextHop, portOf, serverNameOf, statusOf } from './http-hops.ts';
-import { matches } from './match.ts';
-import { codeOf, explain } from './reasons.ts';
-import { createTls } from './socket.ts';
+import { received } from './match.ts';
+import { explain } from './reasons.ts';
+import type { Tls } from './socket.ts';
 import { byteCount, printable, quoted } from './text.ts';
-
-type Endpoint = Pick<Target, 'address' | 'port'>;
 
 const MAX_REDIRECTS = 7;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export const http: Check<'http'> = async (target, spec, ctx) => {
+  const { address, port } = target;
   let hop = firstHop(target, spec);
   for (let redirects = 0; ; redirects += 1) {
     const answer = await ask(hop).catch((error: unknown) => {
@@ -28,12 +26,15 @@ export const http: Check<'http'> = async (target, spec, ctx) => {
   }
 
   async function ask({ url, toReal, request }: Hop): Promise<HttpAnswer> {
-    const serverName = serverNameOf(request.host);
     let peer: HttpPeer;
     if (toReal) {
-      peer = ctx.keep(() => open(target, spec.tls, serverName));
+      peer = ctx.keep(() => createHttpPeer({ address, port, ...(spec.tls ? { tls: spec.tls } : {}) }));
     } else {
-      const other = open({ address: await addressOf(url, target, ctx), port: portOf(url) }, isTls(url), serverName);
+      const other = createHttpPeer({
+        address: await addressOf(url, target, ctx),
+        port: portOf(url),
+        ...(isTls(url) ? { tls: otherTls(request.host) } : {}),
+      });
       ctx.defer(() => other.close());
       peer = other;
     }
@@ -44,8 +45,11 @@ export const http: Check<'http'> = async (target, spec, ctx) => {
     return answer;
   }
 
-  function open({ address, port }: Endpoint, tls: boolean, serverName: string | undefined): HttpPeer {
-    return createHttpPeer({ address, port, ...(tls ? { tls: createTls(serverName) } : {}) });
+  /** Somebody else's name, but the same authorities. */
+  function otherTls(host: string): Tls {
+    const serverName = serverNameOf(host);
+    const authorities = spec.tls?.authorities;
+    return { ...(authorities ? { authorities } : {}), ...(serverName === undefined ? {} : { serverName }) };
   }
 };
 
@@ -62,17 +66,8 @@ async function addressOf(url: URL, target: Target, ctx: CheckContext): Promise<s
 
 function verdict(answer: HttpAnswer, { receive }: HttpSpec): string {
   if (answer.status < 200 || answer.status > 299) throw new CheckFailure(statusOf(answer));
-  if (receive === undefined || found(receive, answer.body)) return statusOf(answer);
+  if (receive === undefined || received(receive, answer.body)) return statusOf(answer);
   throw new CheckFailure(`body does not match /${printable(receive.text)}/ (got ${contents(answer)})`);
-}
-
-function found(receive: Pattern, body: Buffer): boolean {
-  try {
-    return matches(receive, body);
-  } catch (error) {
-    if (codeOf(error) !== 'PATTERN_TIMEOUT') throw error;
-    throw new CheckFailure(`receive /${printable(receive.text)}/: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function contents({ body, bodyBytes, cutShort }: HttpAnswer): string {

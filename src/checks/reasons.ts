@@ -1,5 +1,5 @@
 // What a failure means: is the server down, or are we unable to tell? And in which words a person reads it at 3 a.m.
-import { CheckFailure, messageOf } from '../errors.ts';
+import { CannotCheck, CheckFailure, messageOf } from '../errors.ts';
 import { printable } from './text.ts';
 
 /** A failed run: `down` speaks of the server, `error` of ourselves. */
@@ -30,6 +30,15 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'TLS handshake failed: no protocol version in common',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'TLS handshake failed: the server refused it',
   ERR_SSL_TLSV1_UNRECOGNIZED_NAME: 'TLS handshake failed: the server does not know this name',
+  CERT_HAS_EXPIRED: 'certificate has expired',
+  CERT_NOT_YET_VALID: 'certificate is not valid yet',
+  CERT_REVOKED: 'certificate has been revoked',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate is self-signed, and not among the authorities of sslverify',
+  SELF_SIGNED_CERT_IN_CHAIN: 'certificate is signed by an authority that sslverify does not name',
+  UNABLE_TO_GET_ISSUER_CERT: 'certificate is signed by an authority that sslverify does not name',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate is signed by an authority that sslverify does not name',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'certificate is signed by an authority that sslverify does not name, or its chain is incomplete',
 };
 
 /** Codes that mean that this process or machine has run out of something, which says nothing about the server. */
@@ -47,10 +56,12 @@ const OWN_FAULT = new Set(['ERR_ASSERTION', 'ERR_INTERNAL_ASSERTION', 'UND_ERR_I
 /** Explains anything that a check threw. Whatever has no code, or a programmer's, is our own fault and shown with its stack. */
 export function explain(error: unknown): Failure {
   if (error instanceof CheckFailure) return { outcome: 'down', detail: error.message };
+  if (error instanceof CannotCheck) return { outcome: 'error', detail: printable(error.message, 400) };
   const code = codeOf(error);
   if (code === undefined || OWN_FAULT.has(code) || isProgrammerError(error)) {
     return { outcome: 'error', detail: stackStart(error) };
   }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return { outcome: 'down', detail: wrongName(error) };
   const exhausted = EXHAUSTED[code];
   if (exhausted !== undefined) return { outcome: 'error', detail: `${exhausted} (${code})` };
   return { outcome: 'down', detail: WORDS[code] ?? withCode(messageOf(error), code) };
@@ -64,6 +75,13 @@ export function codeOf(error: unknown): string | undefined {
 
 function isProgrammerError(error: unknown): boolean {
   return [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind);
+}
+
+/** Which name was expected of a certificate, and which it has. */
+function wrongName(error: unknown): string {
+  const { host, cert } = error as { host?: string; cert?: { subjectaltname?: string; subject?: { CN?: string } } };
+  const names = cert?.subjectaltname ?? (cert?.subject?.CN === undefined ? 'no name' : `CN ${cert.subject.CN}`);
+  return `certificate is not for ${printable(host ?? 'this name')} (it names ${printable(names)})`;
 }
 
 /** OpenSSL's messages are long records of which only the reason is for people. */

@@ -1,54 +1,22 @@
 // What a virtual's check directives mean for one of its real servers: whom to ask, what, and for how long.
-import { Problem, type Spot } from './diagnostic.ts';
-import { type Given, last, type ServiceName, type ValueOf } from './directives.ts';
+import type { Place } from './diagnostic.ts';
+import { type Given, last, type ValueOf } from './directives.ts';
 import {
+  type Authorities,
   type CheckPlan,
   type CheckSpec,
-  type CombinedSpec,
   type ConnectSpec,
-  formatEndpoint,
   formatHost,
   type PingSpec,
   type Target,
   type Virtual,
 } from './model.ts';
-import type { Pattern } from './perl-regex.ts';
-
-/** The port of a service, and by it the service of a virtual that names none. */
-const SERVICE_PORTS: Readonly<Partial<Record<ServiceName, number>>> = {
-  ftp: 21,
-  smtp: 25,
-  dns: 53,
-  http: 80,
-  pop: 110,
-  nntp: 119,
-  imap: 143,
-  ldap: 389,
-  https: 443,
-  submission: 587,
-  ldaps: 636,
-  imaps: 993,
-  pops: 995,
-  oracle: 1521,
-  radius: 1812,
-  http_proxy: 3128,
-  mysql: 3306,
-  sip: 5060,
-  pgsql: 5432,
-};
-
-/** The services whose negotiate check this version has; the others are checked by a connect check, with a warning. */
-const NEGOTIATED: readonly ServiceName[] = ['http', 'https', 'http_proxy', 'none'];
-
-/** Whether `checktype = negotiate` (or N) really speaks the service's protocol. */
-export function isNegotiated(service: ServiceName): boolean {
-  return NEGOTIATED.includes(service);
-}
+import { type Exchange, negotiateSpec, type OwnExchange } from './negotiate.ts';
+import { type ServiceName, serviceByPort, serviceOf } from './services.ts';
 
 /** The service of a virtual that names none. A mark has none. */
 export function defaultService({ protocol, port }: Pick<Virtual, 'protocol' | 'port'>): ServiceName {
-  const found = Object.entries(SERVICE_PORTS).find(([, known]) => known === port)?.[0];
-  return protocol !== 'fwm' && found !== undefined ? (found as ServiceName) : 'none';
+  return (protocol !== 'fwm' && serviceByPort(port)) || 'none';
 }
 
 /** What all real servers of a virtual share. */
@@ -57,16 +25,14 @@ export interface CheckSettings {
   readonly given: Given;
   readonly checkType: ValueOf<'checktype'>;
   readonly service: ServiceName;
+  /** Where the service is named, or else the block begins. */
+  readonly place: Place;
+  /** Of sslverify. */
+  readonly authorities: Authorities | undefined;
   readonly checkTimeoutMs: number;
   readonly negotiateTimeoutMs: number;
   /** Of a ping. */
   readonly attempts: number;
-}
-
-/** What a `real=` line says about its check; it wins over the virtual's request and receive. */
-export interface OwnExchange {
-  readonly request: Spot | undefined;
-  readonly receive: Pattern | undefined;
 }
 
 /** The check of one real server, whose address and port are as configured. */
@@ -74,9 +40,10 @@ export function checkPlan(settings: CheckSettings, real: Target, own: OwnExchang
   const { checkType, given, virtual } = settings;
   const checkPort = last(given, 'checkport')?.value;
   // ldirectord asks at the service's own port when the real names none. Traffic goes to the virtual's, so that is what is asked here.
-  const port = checkPort ?? (real.port || virtual.port || (SERVICE_PORTS[settings.service] ?? 0));
+  const port = checkPort ?? (real.port || virtual.port || (serviceOf(settings.service).port ?? 0));
   const target = { ...real, port };
   const connect = connectSpec(settings);
+  const exchange = (): Exchange => ({ ...settings, timeoutMs: settings.negotiateTimeoutMs, target, own });
   switch (checkType) {
     case 'on':
     case 'off':
@@ -91,7 +58,7 @@ export function checkPlan(settings: CheckSettings, real: Target, own: OwnExchang
       return { target, spec: externalSpec(settings, real, checkType === 'external-perl') };
     case 'negotiate':
     case 0:
-      return { target, spec: negotiateSpec(settings, target, own, connect) };
+      return { target, spec: negotiateSpec(settings.service, exchange()) };
     default:
       return {
         target,
@@ -99,7 +66,7 @@ export function checkPlan(settings: CheckSettings, real: Target, own: OwnExchang
           kind: 'combined',
           connects: checkType,
           connect,
-          negotiate: negotiateSpec(settings, target, own, connect),
+          negotiate: negotiateSpec(settings.service, exchange()),
         },
       };
   }
@@ -120,39 +87,4 @@ function externalSpec({ virtual, given, checkTimeoutMs }: CheckSettings, real: T
   const service = virtual.protocol === 'fwm' ? String(virtual.mark) : formatHost(virtual.address);
   const contract = [service, String(virtual.port), formatHost(real.address), String(real.port)];
   return { kind: 'external', argv: [...(perl ? ['perl'] : []), ...command, ...contract], timeoutMs: checkTimeoutMs };
-}
-
-function negotiateSpec(
-  settings: CheckSettings,
-  target: Target,
-  own: OwnExchange,
-  connect: ConnectSpec | PingSpec,
-): CombinedSpec['negotiate'] {
-  const { service, given } = settings;
-  if (service === 'none') return { kind: 'on' };
-  if (!isNegotiated(service)) return connect;
-  const proxy = service === 'http_proxy';
-  const receive = own.receive ?? last(given, 'receive')?.value;
-  const virtualHost = last(given, 'virtualhost')?.value;
-  return {
-    kind: 'http',
-    tls: service === 'https',
-    proxy,
-    method: last(given, 'httpmethod')?.value ?? 'GET',
-    request: requestUrl(settings, target, own.request, proxy),
-    ...(virtualHost === undefined ? {} : { virtualHost }),
-    ...(receive === undefined ? {} : { receive }),
-    timeoutMs: settings.negotiateTimeoutMs,
-  };
-}
-
-/** Absolute URLs are for proxies and for a real server's own request; elsewhere everything is a path. */
-function requestUrl({ given }: CheckSettings, target: Target, own: Spot | undefined, proxy: boolean): string {
-  const spot = own ?? last(given, 'request')?.value;
-  const bare = (spot?.text ?? '/').replace(/^\/+/, '');
-  if (/^https?:\/\//i.test(bare) && (proxy || own !== undefined)) {
-    if (spot === undefined || URL.canParse(bare)) return bare;
-    throw new Problem(spot, 'this is not a URL', 'expected http://host[:port]/path');
-  }
-  return proxy ? `http://${formatEndpoint(target.address, target.port)}/${bare}` : `/${bare}`;
 }

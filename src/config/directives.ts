@@ -1,6 +1,7 @@
 // The configuration language: one row per directive, with its scope, parser, default and documentation. README's table is made from it.
 import type { Place } from './diagnostic.ts';
 import { fallbackOf, realOf, virtualOf } from './server-values.ts';
+import { SERVICE_NAMES } from './services.ts';
 import {
   absolutePath,
   alertStates,
@@ -9,6 +10,7 @@ import {
   count,
   freeText,
   hostHeader,
+  hostName,
   logTarget,
   mailAddresses,
   netmask,
@@ -22,6 +24,7 @@ import {
   schedulerFlags,
   seconds,
   secondsOrZero,
+  sslVerify,
   type ValueParser,
   yesNo,
 } from './values.ts';
@@ -47,12 +50,6 @@ export interface Directive<T> {
   /** A warning that using it deserves. */
   readonly deprecated?: string;
 }
-
-const SERVICES = [
-  'dns', 'ftp', 'http', 'https', 'http_proxy', 'imap', 'imaps', 'ldap', 'ldaps', 'mysql', 'nntp', 'none', 'oracle',
-  'pgsql', 'pop', 'pops', 'radius', 'simpletcp', 'sip', 'smtp', 'submission',
-] as const; // biome-ignore format: a list to read
-export type ServiceName = (typeof SERVICES)[number];
 
 const always = (): boolean => true;
 const whenTrue = (value: boolean): boolean => value;
@@ -103,21 +100,24 @@ export const DIRECTIVES = {
   real: row('virtual', 'host[->host][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(4), 'weight 1, the port of the virtual', 'A real server, or a range of them.', { repeatable: true }),
   real6: row('virtual', '[host][->[host]][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(6), 'weight 1, the port of the virtual', 'The same for IPv6.', { repeatable: true }),
   checktype: row('virtual', 'negotiate | connect | ping | external | external-perl | on | off | N', checkType, 'negotiate', 'What a check does; N: that many connect checks between two negotiate checks.'),
-  service: row('virtual', SERVICES.join(' | '), oneOf(...SERVICES), 'by the port of the virtual, else none', 'What a negotiate check speaks; none is always up.'),
+  service: row('virtual', SERVICE_NAMES.join(' | '), oneOf(...SERVICE_NAMES), 'by the port of the virtual, else none', 'What a negotiate check speaks; none is always up.'),
   checkcommand: row('virtual', '"program [arguments]"', command, '/bin/true', "The program of an external check; it gets the virtual's address (or mark) and port, and the real's address and port."),
   checkport: row('virtual', '1..65535', port, 'the port of the real server', 'Port to check when it is not the one that serves.'),
   request: row('virtual', '"text"', (value) => quotedSpot(value, 'a request in double quotes'), '/', 'What to ask for: a path (a leading / is added), an absolute URL, a name, a query.'),
   receive: row('virtual', '"regex"', perlRegex, 'any answer', 'Perl regular expression that the answer must match.'),
   httpmethod: row('virtual', 'GET | HEAD', (value) => oneOf('GET', 'HEAD')({ ...value, text: value.text.toUpperCase() }), 'GET', 'Method of an HTTP check.'),
-  virtualhost: row('virtual', '"host"', hostHeader, 'the address of the real server', 'Host header of an HTTP check, and server name of an HTTPS one.'),
+  virtualhost: row('virtual', '"host"', hostHeader, 'the address of the real server', 'Host header of an HTTP check, and the name that TLS asks for.'),
   login: row('virtual', '"user"', quoted('a user name'), 'none; ftp: anonymous', 'User name for services that log in.'),
   passwd: row('virtual', '"password"', quoted('a password'), 'none', 'Password for services that log in.', {
     secret: true,
   }),
-  database: row('virtual', '"name"', quoted('the name of a database'), 'none', 'Database of an SQL check.'),
+  database: row('virtual', '"name"', quoted('the name of a database'), 'none', 'Database of an SQL check, SID for oracle, number for redis.'),
   secret: row('virtual', '"secret"', quoted('a RADIUS secret'), 'none', 'Shared secret of a RADIUS check.', {
     secret: true,
   }),
+  starttls: row('virtual', 'yes | no', yesNo, 'no', 'Go over to TLS with STARTTLS before anything else: imap, pop, smtp, submission and ldap. (Ours.)'),
+  sslverify: row('virtual', 'no | yes | "/ca.pem"', sslVerify, 'no', "Whose certificates are accepted: anybody's, those of the system's authorities, or those of the authorities in a file. (Ours.)"),
+  sslname: row('virtual', '"host"', hostName, 'the name in virtualhost', 'Name that TLS asks for (SNI), and that a verified certificate must bear. (Ours.)'),
   scheduler: row('virtual', 'name', scheduler, 'wrr', 'How the kernel chooses a server (ipvsadm -s).'),
   schedflags: row('virtual', 'flag[,flag…]', schedulerFlags, 'none', 'Flags of the scheduler (ipvsadm -b).'),
   persistent: row('virtual', 'seconds', persistence, 'off', 'Send a client to the same server for this long.'),

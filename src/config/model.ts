@@ -40,10 +40,54 @@ export interface ExternalSpec {
   readonly timeoutMs: number;
 }
 
+/** Certificates of authorities, read from one PEM file when the configuration was. */
+export class Authorities {
+  /** As it was named, for messages. */
+  readonly file: string;
+  readonly #pem: string;
+  readonly #digest: string;
+
+  /** @param digest tells this text from any other */
+  constructor(file: string, pem: string, digest: string) {
+    this.file = file;
+    this.#pem = pem;
+    this.#digest = digest;
+  }
+
+  get pem(): string {
+    return this.#pem;
+  }
+
+  /** Stands for the whole text wherever checks are compared: the same file with new certificates makes another check. */
+  toJSON(): { file: string; digest: string } {
+    return { file: this.file, digest: this.#digest };
+  }
+}
+
+/** How a check speaks TLS. */
+export interface TlsSpec {
+  /** From the first byte on, or after the protocol's own STARTTLS. */
+  readonly start: 'at once' | 'starttls';
+  /** Whose certificates are accepted; anybody's when absent, as ldirectord does it. */
+  readonly authorities?: Authorities;
+  /** Sent as SNI, and the name that a verified certificate must bear. When absent: no SNI, and the target's address. */
+  readonly serverName?: string;
+}
+
+/** An account to log in with. */
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** What carries a protocol that can be spoken over either. */
+export type Transport = 'tcp' | 'udp';
+
 /** One HTTP exchange, redirects included. */
 export interface HttpSpec {
   readonly kind: 'http';
-  readonly tls: boolean;
+  /** Its serverName is there only when it is not the one that `virtualHost` gives. */
+  readonly tls?: TlsSpec;
   /** The real server is a proxy: ask it for `request` in absolute form. */
   readonly proxy: boolean;
   readonly method: 'GET' | 'HEAD';
@@ -56,12 +100,143 @@ export interface HttpSpec {
   readonly timeoutMs: number;
 }
 
+/** SMTP greeting and EHLO (or HELO) answered with 2xx. */
+export interface SmtpSpec {
+  readonly kind: 'smtp';
+  readonly tls?: TlsSpec;
+  readonly timeoutMs: number;
+}
+
+/** POP3 or IMAP greeting, and a login that succeeds when there is one. */
+export interface MailboxSpec<K extends 'pop' | 'imap'> {
+  readonly kind: K;
+  readonly tls?: TlsSpec;
+  readonly login?: Login;
+  readonly timeoutMs: number;
+}
+
+/** NNTP greeting that begins with 2. */
+export interface NntpSpec {
+  readonly kind: 'nntp';
+  readonly timeoutMs: number;
+}
+
+/** LDAP bind, then a search of exactly one entry by its DN. */
+export interface LdapSpec {
+  readonly kind: 'ldap';
+  readonly tls?: TlsSpec;
+  /** Bind DN and password; anonymous when absent. */
+  readonly login?: Login;
+  /** DN of the entry to find; empty for the root DSE. */
+  readonly base: string;
+  /** What the found DN must match. */
+  readonly receive?: Pattern;
+  readonly timeoutMs: number;
+}
+
+/** FTP login, then a file fetched in passive mode when one is named. */
+export interface FtpSpec {
+  readonly kind: 'ftp';
+  /** Anonymous when absent. */
+  readonly login?: Login;
+  /** Path of the file to fetch; logging in is enough when absent. */
+  readonly file?: string;
+  /** What the file must match. */
+  readonly receive?: Pattern;
+  readonly timeoutMs: number;
+}
+
+/** An SQL query that must return at least one row. */
+export interface SqlSpec<K extends 'mysql' | 'pgsql' | 'oracle'> {
+  readonly kind: K;
+  readonly login: Login;
+  /** Oracle: the SID. */
+  readonly database?: string;
+  readonly query: string;
+  readonly timeoutMs: number;
+}
+
+/** A Redis command whose answer decides. */
+export interface RedisSpec {
+  readonly kind: 'redis';
+  /** The command's words. */
+  readonly command: readonly string[];
+  /** What the answer must match; any answer but an error or nil is enough when absent. */
+  readonly receive?: Pattern;
+  /** ACL user; the default user when absent. */
+  readonly user?: string;
+  readonly password?: string;
+  readonly database: number;
+  readonly timeoutMs: number;
+}
+
+/** A DNS question for a name's A records or an address's PTR record. */
+export interface DnsSpec {
+  readonly kind: 'dns';
+  readonly transport: Transport;
+  readonly type: 'A' | 'PTR';
+  /** The name asked for, as it goes on the wire: `www.example.com`, `9.113.0.203.in-addr.arpa`. */
+  readonly name: string;
+  /** What one of the answer's addresses or names must match; any record of the type is enough when absent. */
+  readonly receive?: Pattern;
+  readonly timeoutMs: number;
+}
+
+/** RADIUS Access-Request (PAP) answered with Access-Accept. */
+export interface RadiusSpec {
+  readonly kind: 'radius';
+  readonly login: Login;
+  /** Shared secret. */
+  readonly secret: string;
+  readonly timeoutMs: number;
+}
+
+/** SIP OPTIONS answered with 200. */
+export interface SipSpec {
+  readonly kind: 'sip';
+  readonly transport: Transport;
+  /** `user@host` of the addresses in the request; ldirectord@ this host when absent. */
+  readonly user?: string;
+  readonly timeoutMs: number;
+}
+
+/** A text sent, and an answer awaited. */
+export interface SimpleTcpSpec {
+  readonly kind: 'simpletcp';
+  readonly transport: Transport;
+  /** What is sent; may be empty. */
+  readonly request: string;
+  /** What a line of the answer must match; any byte is enough when absent. */
+  readonly receive?: Pattern;
+  readonly timeoutMs: number;
+}
+
+/** Everything that `checktype = negotiate` can mean, by its kind. */
+export interface NegotiateSpecs {
+  readonly dns: DnsSpec;
+  readonly ftp: FtpSpec;
+  readonly http: HttpSpec;
+  readonly imap: MailboxSpec<'imap'>;
+  readonly ldap: LdapSpec;
+  readonly mysql: SqlSpec<'mysql'>;
+  readonly nntp: NntpSpec;
+  readonly oracle: SqlSpec<'oracle'>;
+  readonly pgsql: SqlSpec<'pgsql'>;
+  readonly pop: MailboxSpec<'pop'>;
+  readonly radius: RadiusSpec;
+  readonly redis: RedisSpec;
+  readonly simpletcp: SimpleTcpSpec;
+  readonly sip: SipSpec;
+  readonly smtp: SmtpSpec;
+}
+export type NegotiateSpec = NegotiateSpecs[keyof NegotiateSpecs];
+
 /** `connects` connect checks between one negotiate check and the next (checktype = N). */
 export interface CombinedSpec {
   readonly kind: 'combined';
   readonly connects: number;
   readonly connect: ConnectSpec | PingSpec;
-  readonly negotiate: HttpSpec | ConnectSpec | PingSpec | ConstantSpec;
+  readonly negotiate: NegotiateSpec | ConstantSpec;
 }
 
 /** Never asks anybody: `on` (and service none) is always up, `off` never is. */
@@ -70,11 +245,10 @@ export interface ConstantSpec {
 }
 
 /** Every check that does something on the wire, by its kind. A kind without a check in checks/ does not compile. */
-export interface CheckSpecs {
+export interface CheckSpecs extends NegotiateSpecs {
   readonly connect: ConnectSpec;
   readonly ping: PingSpec;
   readonly external: ExternalSpec;
-  readonly http: HttpSpec;
   readonly combined: CombinedSpec;
 }
 export type CheckKind = keyof CheckSpecs;

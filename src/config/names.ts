@@ -1,7 +1,7 @@
 // Which host and service names a configuration needs looked up, and the answers it is then resolved with.
 import type { HostText } from './address.ts';
 import { last } from './directives.ts';
-import type { Family } from './model.ts';
+import type { Authorities, Family } from './model.ts';
 import type { Draft } from './parse.ts';
 
 /** A host name that must be looked up for one IP version. */
@@ -10,12 +10,14 @@ export interface NameQuery {
   readonly family: Family;
 }
 
-/** Answers to the names of a configuration. */
+/** Answers to what a configuration names. */
 export interface Names {
   /** The first address of the name, or undefined when it has none. */
   address(query: NameQuery): string | undefined;
   /** Port of a service name, for tcp or udp. */
   port(service: string, protocol: 'tcp' | 'udp'): number | undefined;
+  /** The authorities in a PEM file, the system's own without a name; or why they cannot be had, in words. */
+  authorities(file: string | undefined): Authorities | string;
 }
 
 /** Every host name of a draft, once for each IP version it is used with. */
@@ -37,6 +39,13 @@ export function hostNames(draft: Draft): NameQuery[] {
   }
   for (const { address } of draft.virtuals) if (address.kind === 'endpoint') add(address.host, address.family);
   return [...found.values()];
+}
+
+/** Every PEM file that `sslverify` names, once; undefined for the system's own authorities. */
+export function authorityFiles(draft: Draft): (string | undefined)[] {
+  const named = draft.virtuals.flatMap(({ given }) => last(given, 'sslverify')?.value ?? []);
+  const files = named.filter((value) => value !== 'no').map((value) => (value === 'yes' ? undefined : value.text));
+  return [...new Set(files)];
 }
 
 /** Ports by service name, from text in the format of /etc/services. */

@@ -1,10 +1,12 @@
 // One virtual block + names -> Virtual: defaults filled in, names replaced by addresses, ranges of servers spread out.
 import { addressToNumber, type HostText, numberToAddress } from './address.ts';
-import { type CheckSettings, checkPlan, defaultService, isNegotiated } from './check-plan.ts';
+import { type CheckSettings, checkPlan, defaultService } from './check-plan.ts';
 import { collect, type Diagnostic, errorAt, Problem, type Spot, warningAt } from './diagnostic.ts';
 import { type DirectiveName, type Given, type Located, last, type ValueOf } from './directives.ts';
 import {
   ALERT_STATES,
+  type Authorities,
+  type CheckSpec,
   type Fallback,
   type Family,
   formatEndpoint,
@@ -15,12 +17,17 @@ import {
   type Virtual,
 } from './model.ts';
 import type { Names } from './names.ts';
+import { serverNameOf } from './negotiate.ts';
 import type { DraftVirtual } from './parse.ts';
 import type { FallbackText, RealText } from './server-values.ts';
+import { SERVICE_NAMES, SERVICE_OPTIONS, serviceOf } from './services.ts';
 import { schedulerWarning, virtualOptions } from './virtual-options.ts';
 
 /** A range of more servers than this is taken for a mistake. */
 const MAX_RANGE = 65_536n;
+
+/** Checks that need no port. */
+const PORTLESS: readonly CheckSpec['kind'][] = ['ping', 'external', 'on', 'off'];
 
 /** The property with its value, or nothing: optional properties are absent, never undefined. */
 export function present<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
@@ -183,6 +190,8 @@ export class BlockResolver {
       given: this.#block.given,
       checkType,
       service: service?.value ?? defaultService(virtual),
+      place: service?.place ?? this.#block.place,
+      authorities: collect(this.#diagnostics, () => this.#authorities()),
       checkTimeoutMs: check * 1000,
       negotiateTimeoutMs: negotiate * 1000,
       attempts: this.#value('checkcount') ?? 1,
@@ -192,15 +201,38 @@ export class BlockResolver {
     if (method?.value === 'HEAD' && receive !== undefined) {
       this.#warn(receive.place, 'an answer to HEAD has no body that this could match', 'leave receive out, or use GET');
     }
-    if ((checkType === 'negotiate' || typeof checkType === 'number') && !isNegotiated(settings.service)) {
-      const instead = virtual.protocol === 'udp' ? 'a ping' : 'a TCP connect';
+    if (checkType === 'negotiate' || typeof checkType === 'number') this.#warnOfOptions(settings);
+    return settings;
+  }
+
+  #authorities(): Authorities | undefined {
+    const verify = this.#own('sslverify')?.value ?? 'no';
+    if (verify === 'no') return undefined;
+    const found = this.#names.authorities(verify === 'yes' ? undefined : verify.text);
+    if (typeof found !== 'string') return found;
+    throw new Problem(
+      verify === 'yes' ? (this.#own('sslverify')?.place ?? this.#block.place) : verify,
+      found,
+      'expected the certificates of the authorities in PEM format, readable for this program',
+    );
+  }
+
+  /** Options that the service does not read, and what only makes sense together. */
+  #warnOfOptions({ service, given, authorities }: CheckSettings): void {
+    for (const name of SERVICE_OPTIONS) {
+      const place = this.#own(name)?.place;
+      if (place === undefined || serviceOf(service).options.includes(name)) continue;
+      const readers = SERVICE_NAMES.filter((each) => serviceOf(each).options.includes(name));
+      this.#warn(place, `${name} has no effect on the ${service} check`, `it counts for ${readers.join(', ')}`);
+    }
+    const verify = this.#own('sslverify');
+    if (verify !== undefined && authorities !== undefined && serverNameOf(given) === undefined) {
       this.#warn(
-        service?.place ?? this.#block.place,
-        `the ${settings.service} check is not part of this version`,
-        `its servers are checked by ${instead} instead; write checktype = connect to say so yourself`,
+        verify.place,
+        "each server's certificate must bear the server's address, because no name is given",
+        'add sslname = "www.example.com" (or virtualhost) if it bears a name',
       );
     }
-    return settings;
   }
 
   #reals(virtual: Pick<Virtual, 'protocol' | 'family' | 'port'>, settings: CheckSettings): Real[] {
@@ -255,7 +287,7 @@ export class BlockResolver {
         port,
       };
       const check = checkPlan(settings, target, text);
-      if (check.target.port === 0 && ['connect', 'http', 'combined'].includes(check.spec.kind)) {
+      if (check.target.port === 0 && !PORTLESS.includes(check.spec.kind)) {
         throw new Problem(
           text.spot,
           'nothing says which port to check',

@@ -1,5 +1,6 @@
 // Value parsers: the text after `=` -> a value, or a Problem that points at the offending characters.
 
+import { isIP } from 'node:net';
 import { type Place, Problem, type Spot } from './diagnostic.ts';
 import { ALERT_STATES, type AlertState, type LogTarget } from './model.ts';
 import { type Pattern, translatePattern } from './perl-regex.ts';
@@ -140,7 +141,8 @@ export const command: ValueParser<readonly string[]> = (value) => {
   return argv;
 };
 
-function splitWords(spot: Spot): string[] {
+/** Words between blanks; single or double quotes keep blanks inside a word. */
+export function splitWords(spot: Spot): string[] {
   const words: string[] = [];
   const pattern = /\s*((?:[^\s"']|"[^"]*"|'[^']*')+)/gy;
   const { text } = spot;
@@ -180,6 +182,29 @@ export const hostHeader: ValueParser<string> = (value) => {
     );
   }
   return host.text;
+};
+
+/** A host name, as a certificate bears it. */
+export const hostName: ValueParser<string> = (value) => {
+  const name = quotedSpot(value, 'a host name');
+  if (/^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})$/.test(name.text) && isIP(name.text) === 0) return name.text;
+  throw new Problem(
+    name,
+    `"${name.text}" is not a host name`,
+    'expected something like www.example.com, without a port',
+  );
+};
+
+/** Whose certificates a check accepts; a path is kept with its place, because the file is yet to be read. */
+export const sslVerify: ValueParser<'no' | 'yes' | Spot> = (value) => {
+  const word = quotedSpot(value, 'yes, no or the path of a PEM file');
+  if (word.text === 'no' || word.text === 'yes') return word.text;
+  if (word.text.startsWith('/')) return word;
+  throw new Problem(
+    word,
+    `"${word.text}" is neither yes, no nor an absolute path`,
+    word.text.includes('.') ? 'start a path with /' : choices(word.text, ['yes', 'no']),
+  );
 };
 
 export const absolutePath: ValueParser<string> = (value) => {

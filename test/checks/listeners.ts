@@ -40,7 +40,12 @@ export async function closeListeners(): Promise<void> {
  */
 export async function listen(
   answers: Answer | Answer[],
-  { host = '127.0.0.1', tls = false, atOnce = false }: { host?: string; tls?: boolean; atOnce?: boolean } = {},
+  {
+    host = '127.0.0.1',
+    tls = false,
+    atOnce = false,
+    allowHalfOpen = false,
+  }: { host?: string; tls?: boolean | Certificate; atOnce?: boolean; allowHalfOpen?: boolean } = {},
 ): Promise<Listener> {
   const script = Array.isArray(answers) ? answers : [answers];
   const sockets = new Set<Socket>();
@@ -65,11 +70,11 @@ export async function listen(
     if (atOnce) reply();
   };
   const server = tls
-    ? createTlsServer(certificate(), (socket: TLSSocket) => {
+    ? createTlsServer(tls === true ? certificate() : tls, (socket: TLSSocket) => {
         serverNames.push(socket.servername || undefined);
         serve(socket);
       })
-    : createServer(serve);
+    : createServer({ allowHalfOpen }, serve);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
@@ -148,7 +153,6 @@ export function pattern(text: string): Pattern {
 export function httpSpec(changes: Partial<HttpSpec> = {}): HttpSpec {
   return {
     kind: 'http',
-    tls: false,
     proxy: false,
     method: 'GET',
     request: '/lbcheck.html',
@@ -164,7 +168,7 @@ export function anyBody(changes: Partial<HttpSpec> = {}): HttpSpec {
   return spec;
 }
 
-/** The outside world as these tests need it: real commands, and only the names given. */
+/** The outside world as these tests need it: real commands, only the names given, and nobody who answers a ping. */
 export function services(hosts: Record<string, string> = {}, changes: Partial<CheckServices> = {}): CheckServices {
   return {
     async resolve(host) {
@@ -173,6 +177,7 @@ export function services(hosts: Record<string, string> = {}, changes: Partial<Ch
       return [{ address, family: address.includes(':') ? 6 : 4 }];
     },
     command: runCommand,
+    ping: async () => ({ answered: false }),
     ...changes,
   };
 }
@@ -199,7 +204,13 @@ export async function hasIPv6(): Promise<boolean> {
   return usable;
 }
 
-function certificate(): { key: Buffer; cert: Buffer } {
+export interface Certificate {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+}
+
+/** A certificate of fixtures/ for fixtures/server.key; without a name one that nobody has signed. */
+export function certificate(name = 'server'): Certificate {
   const read = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
-  return { key: read('server.key'), cert: read('server.crt') };
+  return { key: read('server.key'), cert: read(`${name}.crt`) };
 }

@@ -107,7 +107,7 @@ describe('what an error means', () => {
     [coded('EPERM'), 'down', 'not permitted (a firewall rule on this machine?)'],
     [coded('EXYZ', 'connect EXYZ 1.2.3.4'), 'down', 'connect EXYZ 1.2.3.4'],
     [coded('EXYZ', 'odd\nthing'), 'down', 'odd\\nthing (EXYZ)'],
-    [coded('CERT_HAS_EXPIRED', 'certificate has expired'), 'down', 'certificate has expired (CERT_HAS_EXPIRED)'],
+    [coded('CERT_HAS_EXPIRED', 'certificate has expired'), 'down', 'certificate has expired'],
     [
       coded('ERR_SSL_ODD', 'C0:error:0A000:SSL routines:fn:some reason:../x.c:1:\n'),
       'down',

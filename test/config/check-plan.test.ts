@@ -156,9 +156,12 @@ test.each([
   ['mysql', 3306],
   ['sip', 5060],
   ['pgsql', 5432],
+  ['redis', 6379],
   ['none', 8080],
 ])('%s is the service of port %d, and said so by name means the same', (service, port) => {
-  const block = (own: string) => virtualOf(`virtual = 10.8.8.45:${port}\n\treal = 10.8.8.48 gate\n${own}`).reals;
+  const needs = '\tlogin = u\n\tsecret = s\n\tpasswd = p\n\tdatabase = 1\n\trequest = "www.example.com"\n';
+  const block = (own: string) =>
+    virtualOf(`virtual = 10.8.8.45:${port}\n\treal = 10.8.8.48 gate\n${needs}${own}`).reals;
   expect(block('')).toEqual(block(`\tservice = ${service}\n`));
 });
 

@@ -1,4 +1,5 @@
 // Host and service names for tests: no name server and no /etc/services is asked.
+import { Authorities } from '../../src/config/model.ts';
 import { type Names, parseServices } from '../../src/config/names.ts';
 import type { Lookups } from '../../src/load.ts';
 
@@ -25,10 +26,17 @@ const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 export const names: Names = {
   address: ({ host, family }) => HOSTS[host]?.find((address) => familyOf(address) === family),
   port: parseServices(SERVICES),
+  authorities: (file = '/etc/ssl/certs/ca-certificates.crt') =>
+    file.includes('missing')
+      ? `cannot read the authorities in ${file}: no such file or directory`
+      : new Authorities(file, 'PEM', file),
 };
 
 /** For load. */
 export const lookups: Lookups = {
   resolveHost: async (host) => (HOSTS[host] ?? []).map((address) => ({ address, family: familyOf(address) })),
   readServices: async () => SERVICES,
+  readAuthorities: (file = '/etc/ssl/certs/ca-certificates.crt') =>
+    Promise.reject(new Error(`cannot read the authorities in ${file}: no such file or directory`)),
+  isInstalled: async () => true,
 };

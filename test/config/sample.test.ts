@@ -46,6 +46,7 @@ function blocksOf(sample: string): string[] {
 const names: Names = {
   address: ({ host }) => ({ sql01: '192.168.10.1', sql03: '192.168.10.3' })[host],
   port: parseServices(''),
+  authorities: () => 'the sample names none',
 };
 
 const sample = readSample();
