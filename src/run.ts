@@ -1,4 +1,5 @@
 // The process around a Daemon: pid file, logs, signals, and what is told to whoever started it.
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CheckServices } from './checks/check.ts';
 import { type Config, DEFAULT_LOGFILE } from './config/model.ts';
 import { Daemon } from './daemon.ts';
@@ -6,12 +7,16 @@ import { messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { formatDiagnostics, type Loaded, load } from './load.ts';
 import { classicLogger, jsonLogger, type Logger, terminalLogger } from './log.ts';
-import { runCommand } from './system/command.ts';
+import { Commands } from './system/command.ts';
 import { tellStarter } from './system/detach.ts';
 import { openLogFile } from './system/log-file.ts';
 import { claim } from './system/pid-file.ts';
+import { Pinger } from './system/pinger.ts';
 import { resolveHost } from './system/resolver.ts';
 import { VERSION } from './version.ts';
+
+/** A stop does not wait longer for the processes that it has ended: one that waits for a disk cannot even be killed. */
+const LEFT_PROCESSES_MS = 3_000;
 
 export interface RunOptions {
   /** Absolute path of the configuration file. */
@@ -53,10 +58,11 @@ export async function run(options: RunOptions): Promise<number> {
     void Promise.resolve(log.close()).then(() => process.exit(1));
   };
   process.on('uncaughtException', dieLoudly);
+  const world = checkWorld(options, () => log);
   try {
     log.info(`Starting tsdirectord ${VERSION} for ${path}, pid ${process.pid}`);
     logDiagnostics(loaded, log);
-    const daemon = new Daemon(config, { kernel, log, services: checkServices(options, () => log) });
+    const daemon = new Daemon(config, { kernel, log, services: world.services });
     await daemon.start();
     log.info(
       `Started; checking ${count(config.virtuals.flatMap(({ reals }) => reals).length, 'real server')} of ${count(config.virtuals.length, 'virtual service')}`,
@@ -92,6 +98,7 @@ export async function run(options: RunOptions): Promise<number> {
     throw error;
   } finally {
     process.off('uncaughtException', dieLoudly);
+    await Promise.race([world.close(), pause(LEFT_PROCESSES_MS)]);
     await claimed.release();
     await log.close();
   }
@@ -113,11 +120,22 @@ function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
-function checkServices({ debug }: RunOptions, log: () => Logger): CheckServices {
+/** What checks are given; `close` resolves when no process of theirs is left, once they have been ended. */
+function checkWorld(
+  { debug }: RunOptions,
+  log: () => Logger,
+): { services: CheckServices; close: () => Promise<unknown> } {
+  const tracing = debug ? { trace: (line: string) => log().debug(line) } : {};
+  const commands = new Commands();
+  const pinger = new Pinger(tracing);
   return {
-    resolve: (host) => resolveHost(host),
-    command: runCommand,
-    ...(debug ? { trace: (line: string) => log().debug(line) } : {}),
+    services: {
+      resolve: (host) => resolveHost(host),
+      command: commands.run,
+      ping: (target, options) => pinger.ping(target, options),
+      ...tracing,
+    },
+    close: () => Promise.all([commands.ended(), pinger.close()]),
   };
 }
 

@@ -14,9 +14,21 @@ export interface CommandResult {
   /** Exit status; null when a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** The first 64 KiB of each. */
+  /** The last 64 KiB of each. */
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface PingOptions {
+  /** How long an answer may take, from when the echo request is sent. */
+  readonly timeoutMs: number;
+  /** Whoever aborts gets no answer; others who ask for the same address do. */
+  readonly signal: AbortSignal;
+}
+export interface PingAnswer {
+  readonly answered: boolean;
+  /** What a router, or this machine, said instead of an answer: "Host Unreachable from 10.0.0.1". Bounded, not printable. */
+  readonly said?: string;
 }
 
 /** What the outside world gives to checks. */
@@ -25,6 +37,8 @@ export interface CheckServices {
   resolve(host: string): Promise<readonly { readonly address: string; readonly family: Family }[]>;
   /** Runs a program without a shell; resolves when it has ended, rejects when it cannot be started. */
   command(argv: readonly string[], options: CommandOptions): Promise<CommandResult>;
+  /** One ICMP echo request. Rejects with CannotCheck, or a system error that has a code, when none could be made. */
+  ping(target: Pick<Target, 'address' | 'family'>, options: PingOptions): Promise<PingAnswer>;
   /** A line for `-d`: what was sent, what came. Absent when nobody listens. */
   readonly trace?: (line: string) => void;
 }

@@ -10,6 +10,12 @@ import { duration } from './text.ts';
 /** The longest delay that a timer takes; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Whoever pings keeps the time limit of each attempt by itself; when it does not, that is no fault of the server. */
+const PING_GRACE_MS = 2_000;
+
+/** How long a run waits for the command of an earlier run, which has been killed, to be gone. */
+const KILLED_COMMAND_MS = 3_000;
+
 interface Closable {
   close(): void;
 }
@@ -20,6 +26,8 @@ interface Prepared {
   readonly services: CheckServices;
   /** By spec, so that each part of a combined check has its own. */
   readonly kept: Map<CheckSpec, Closable>;
+  /** Commands that have not ended, be it of an earlier run: one that was killed takes a moment to go. */
+  readonly commands: Set<Promise<unknown>>;
 }
 
 /**
@@ -31,7 +39,7 @@ export function prepareCheck(
   services: CheckServices,
   clock: () => number = () => performance.now(),
 ): RunnableCheck {
-  const prepared: Prepared = { target: plan.target, services, kept: new Map() };
+  const prepared: Prepared = { target: plan.target, services, kept: new Map(), commands: new Set() };
   const dropped = new AbortController();
   let running: Promise<CheckResult> | undefined;
 
@@ -76,14 +84,19 @@ async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal
   if (isConstant(spec)) return constant(spec);
   dropped.throwIfAborted();
 
-  const { target, services, kept } = prepared;
+  const { target, services, kept, commands } = prepared;
   const stopped = new AbortController();
   const cleanUps: (() => void)[] = [];
   let ended = false;
   let progress = () => '';
   const ctx: CheckContext = {
     resolve: (host) => services.resolve(host),
-    command: (argv, options) => services.command(argv, options),
+    command(argv, options) {
+      const command = services.command(argv, options);
+      remember(commands, command);
+      return command;
+    },
+    ping: (peer, options) => services.ping(peer, options),
     ...tracing(target, services),
     signal: stopped.signal,
     defer(cleanUp) {
@@ -107,15 +120,23 @@ async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal
   const limitMs = limitOf(spec);
   const stop = (reason: unknown) => stopped.abort(reason);
   const drop = () => stop(dropped.reason);
-  const timer =
-    limitMs === undefined
-      ? undefined
-      : setTimeout(() => stop(noAnswer(limitMs, progress())), Math.min(limitMs, LONGEST_TIMER_MS));
+  let timer: NodeJS.Timeout | undefined;
   dropped.addEventListener('abort', drop, { once: true });
   const aborted = new Promise<never>((_resolve, reject) => {
     stopped.signal.addEventListener('abort', () => reject(stopped.signal.reason), { once: true });
   });
   try {
+    if (commands.size > 0) {
+      timer = setTimeout(
+        () => stop(new CheckFailure('the command of the last run is still there, although killed')),
+        KILLED_COMMAND_MS,
+      );
+      await Promise.race([aborted, Promise.all(commands)]);
+      clearTimeout(timer);
+    }
+    if (limitMs !== undefined) {
+      timer = setTimeout(() => stop(noAnswer(limitMs, progress())), Math.min(limitMs, LONGEST_TIMER_MS));
+    }
     return await Promise.race([aborted, perform(target, spec, ctx)]);
   } finally {
     ended = true;
@@ -123,6 +144,15 @@ async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal
     dropped.removeEventListener('abort', drop);
     for (const cleanUp of cleanUps.reverse()) guarded(cleanUp, services);
   }
+}
+
+/** Keeps a command in the set until it has ended. */
+function remember(commands: Set<Promise<unknown>>, command: Promise<unknown>): void {
+  const ended: Promise<unknown> = command.then(
+    () => commands.delete(ended),
+    () => commands.delete(ended),
+  );
+  commands.add(ended);
 }
 
 function isConstant(spec: CheckSpec): spec is ConstantSpec {
@@ -148,7 +178,7 @@ function perform(target: Target, spec: CheckSpecs[CheckKind], ctx: CheckContext)
 /** Milliseconds for the whole check; a combined check has none of its own, the check that it makes has. */
 function limitOf(spec: CheckSpecs[CheckKind]): number | undefined {
   if (spec.kind === 'combined') return undefined;
-  return spec.kind === 'ping' ? spec.attempts * spec.timeoutMs : spec.timeoutMs;
+  return spec.kind === 'ping' ? spec.attempts * (spec.timeoutMs + PING_GRACE_MS) : spec.timeoutMs;
 }
 
 function noAnswer(limitMs: number, progress: string): CheckFailure {

@@ -9,12 +9,14 @@ export interface CommandRunOptions {
   readonly input?: string;
   /** The whole environment; ours when absent. */
   readonly env?: NodeJS.ProcessEnv;
-  /** How much of each of standard output and standard error is kept; the rest is read and dropped. Default 64 KiB. */
+  /** How much of the end of each of standard output and standard error is kept; all of it is read. Default 64 KiB. */
   readonly maxOutputBytes?: number;
   /** Default 1000. */
   readonly killAfterMs?: number;
   /** Children that outlive the command are let go instead of killed: it may have been run to start them. */
   readonly leaveChildren?: boolean;
+  /** Gets each piece of output as it comes, also of what is not kept. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }
 
 export interface CommandOutcome {
@@ -28,12 +30,36 @@ export interface CommandOutcome {
 /** How long children may hold the pipes after the command itself has exited; then they are killed, or let go. */
 const LINGER_MS = 100;
 
+/** How often it is asked whether the children of a command that was ended are gone. */
+const GONE_POLL_MS = 10;
+
+/** The commands of one owner, who wants to know when none of them is left. */
+export class Commands {
+  readonly #running = new Set<Promise<unknown>>();
+
+  /** As runCommand. */
+  readonly run = (argv: readonly string[], options: CommandRunOptions): Promise<CommandOutcome> => {
+    const command = runCommand(argv, options);
+    const ended: Promise<unknown> = command.then(
+      () => this.#running.delete(ended),
+      () => this.#running.delete(ended),
+    );
+    this.#running.add(ended);
+    return command;
+  };
+
+  /** Resolves when the commands that run now have ended. It ends none of them: whoever ran them aborts them. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+}
+
 /**
  * Resolves when the command has ended, however it ended. Rejects with a system error (ENOENT, EACCES…) when it cannot be
  * started, and with the signal's reason when that is aborted already.
  */
 export async function runCommand(argv: readonly string[], options: CommandRunOptions): Promise<CommandOutcome> {
-  const { signal, input, env, maxOutputBytes = 65536, killAfterMs = 1000, leaveChildren = false } = options;
+  const { signal, input, env, maxOutputBytes = 65536, killAfterMs = 1000, leaveChildren = false, onOutput } = options;
   signal.throwIfAborted();
   const [program = '', ...args] = argv;
   // Detached: a process group of its own, so that its children can be stopped with it.
@@ -42,8 +68,8 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(env === undefined ? {} : { env }),
   });
-  const stdout = collect(child.stdout, maxOutputBytes);
-  const stderr = collect(child.stderr, maxOutputBytes);
+  const stdout = collect(child.stdout, maxOutputBytes, (chunk) => onOutput?.('stdout', chunk));
+  const stderr = collect(child.stderr, maxOutputBytes, (chunk) => onOutput?.('stderr', chunk));
   // A command that does not read its input closes the pipe under us (EPIPE): that is its right.
   child.stdin?.on('error', () => {}).end(input);
 
@@ -52,6 +78,7 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
     let killed = false;
     let killTimer: NodeJS.Timeout | undefined;
     let lingerTimer: NodeJS.Timeout | undefined;
+    let goneTimer: NodeJS.Timeout | undefined;
 
     function abort(): void {
       clearTimeout(lingerTimer);
@@ -73,6 +100,7 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
       signal.removeEventListener('abort', abort);
       clearTimeout(killTimer);
       clearTimeout(lingerTimer);
+      clearInterval(goneTimer);
     }
 
     signal.addEventListener('abort', abort, { once: true });
@@ -88,21 +116,27 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
         release();
         resolve({ code, signal: endedBy, stdout: stdout(), stderr: stderr() });
       };
-      // A child that ignores TERM and holds no pipe still has its KILL to come.
       if (killTimer === undefined || killed || !signalGroup(child, 0)) closed();
+      // A child that ignores TERM and holds no pipe still has its KILL to come; one that has ended is there until init collects it.
+      else goneTimer = setInterval(() => signalGroup(child, 0) || closed?.(), GONE_POLL_MS);
     });
   });
 }
 
-/** Keeps the first `limit` bytes of a stream and reads the rest, so that the writer never blocks. */
-function collect(stream: Readable | null, limit: number): () => string {
+/** Reads all of a stream, so that the writer never blocks, and keeps its last `limit` bytes: what matters is said in the end. */
+function collect(stream: Readable | null, limit: number, heard: (chunk: Buffer) => void): () => string {
   const chunks: Buffer[] = [];
-  let room = limit;
+  let size = 0;
   stream?.on('data', (chunk: Buffer) => {
-    if (room > 0) chunks.push(chunk.subarray(0, room));
-    room -= Math.min(room, chunk.length);
+    heard(chunk);
+    chunks.push(chunk);
+    size += chunk.length;
+    for (let first = chunks[0]; first !== undefined && size - first.length >= limit; first = chunks[0]) {
+      chunks.shift();
+      size -= first.length;
+    }
   });
-  return () => Buffer.concat(chunks).toString('utf8');
+  return () => Buffer.concat(chunks).subarray(-limit).toString('utf8');
 }
 
 /** False when nobody is left in the group (or it never began). */

@@ -1,9 +1,13 @@
 // Check commands, run for real: exit status, signals, what they print, what they leave behind.
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { check } from './listeners.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { prepareCheck } from '../../src/checks/run.ts';
+import { configOf } from '../config-of.ts';
+import { until } from '../until.ts';
+import { check, services } from './listeners.ts';
 
 const target = { address: '192.0.2.7', family: 4, port: 80 } as const;
 let folder = '';
@@ -31,6 +35,15 @@ test.each<[string, string[], 'up' | 'down', string]>([
   ],
   ['no such command', ['/no/such/check'], 'down', 'cannot run /no/such/check: it or its interpreter does not exist'],
   ['a folder', ['/tmp'], 'down', 'cannot run /tmp: not executable'],
+  ['not executable', ['/etc/passwd'], 'down', 'cannot run /etc/passwd: not executable'],
+  ['killed by itself', sh('kill -KILL $$'), 'down', 'killed by SIGKILL'],
+  ['last words before a signal', sh('echo working; kill -TERM $$'), 'down', 'killed by SIGTERM: working'],
+  [
+    'its last words, however much it said',
+    sh('head -c 5000000 /dev/zero | tr "\\0" "\\n"; echo end; exit 1'),
+    'down',
+    'exit 1: end',
+  ],
   ['a long line', sh('head -c 100000 /dev/zero | tr "\\0" x; exit 1'), 'down', `exit 1: ${'x'.repeat(200)}…`],
 ])('%s', async (_name, argv, outcome, detail) => {
   expect(await run(argv)).toMatchObject({ outcome, detail });
@@ -51,4 +64,128 @@ test('too slow is down at the deadline, with its children', async () => {
   expect(durationMs).toBeLessThan(1000);
   await new Promise((resolve) => setTimeout(resolve, 350));
   expect(existsSync(mark)).toBe(false);
+});
+
+describe('as a configuration asks for it', () => {
+  /** The only check of a virtual service with these lines. */
+  const planned = (lines: string) => {
+    const text = `virtual = 10.8.8.45:80\n\treal = 10.8.8.48:8080 masq\n\tprotocol = tcp\n${lines}`;
+    const plan = configOf(text).virtuals[0]?.reals[0]?.check;
+    if (plan === undefined) throw new Error('no check');
+    return plan;
+  };
+  const runPlan = (lines: string) => {
+    const { target: peer, spec } = planned(lines);
+    return check(peer, spec);
+  };
+
+  test('its own arguments come first', async () => {
+    const script = join(folder, 'arguments');
+    writeFileSync(script, '#!/bin/sh\necho "$#: $*"\n', { mode: 0o755 });
+    const result = await runPlan(`\tchecktype = external\n\tcheckcommand = "${script} -w 5"\n`);
+    expect(result).toMatchObject({ outcome: 'up', detail: 'exit 0: 6: -w 5 10.8.8.45 80 10.8.8.48 8080' });
+  });
+
+  const hasPerl = spawnSync('perl', ['-v']).status === 0;
+  if (!hasPerl) console.warn('NOT TESTED: there is no perl here, so external-perl is skipped');
+  test.runIf(hasPerl)('external-perl: a Perl script that needs not be executable', async () => {
+    const script = join(folder, 'check.pl');
+    writeFileSync(script, 'print "perl: @ARGV\\n"; exit 3;\n', { mode: 0o644 });
+    const result = await runPlan(`\tchecktype = external-perl\n\tcheckcommand = "${script} x"\n`);
+    expect(result).toMatchObject({ outcome: 'down', detail: 'exit 3: perl: x 10.8.8.45 80 10.8.8.48 8080' });
+  });
+});
+
+describe('one process at a time', () => {
+  const isAlive = (pid: number): boolean => {
+    try {
+      process.kill(pid, 0);
+      // One that has ended, but was not collected yet, is a process no more.
+      return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    } catch {
+      return false;
+    }
+  };
+  /** A check that ignores TERM and its time limit, and notes its pid; what has been started, and what of it is alive. */
+  const stubborn = (name: string, timeoutMs: number) => {
+    const pids = join(folder, name);
+    const argv = sh(`trap '' TERM; echo $$ >>${pids}; while :; do sleep 0.05; done`);
+    const prepared = prepareCheck({ target, spec: { kind: 'external', argv, timeoutMs } }, services());
+    const started = () => (existsSync(pids) ? readFileSync(pids, 'utf8').split('\n').filter(Boolean).map(Number) : []);
+    return { prepared, started, alive: () => started().filter(isAlive) };
+  };
+
+  test('the next run waits until the last one is gone, and then has all its time', async () => {
+    const { prepared, started, alive } = stubborn('twice', 500);
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, alive().length);
+    }, 5);
+    const first = await prepared.run();
+    expect([first.outcome, first.detail]).toEqual(['down', 'no answer within 500 ms (/bin/sh still running)']);
+    expect(first.durationMs).toBeLessThan(1000);
+    expect(alive()).toHaveLength(1);
+    const second = await prepared.run();
+    clearInterval(watch);
+    expect([second.outcome, second.detail]).toEqual([first.outcome, first.detail]);
+    expect(second.durationMs).toBeGreaterThan(1300);
+    expect(started()).toHaveLength(2);
+    expect(most).toBe(1);
+    prepared.close();
+    await until('all are gone', () => alive().length === 0, alive);
+  });
+
+  test('a check that is dropped takes its process with it, and starts no other', async () => {
+    const { prepared, started, alive } = stubborn('dropped', 10_000);
+    const running = prepared.run();
+    await until('it runs', () => alive().length === 1);
+    prepared.close();
+    expect(await running).toMatchObject({ outcome: 'error', detail: 'the check was dropped before it ended' });
+    expect((await prepared.run()).outcome).toBe('error');
+    await until('it is gone', () => alive().length === 0, alive);
+    expect(started()).toHaveLength(1);
+  });
+
+  test('a check that is dropped while it waits', async () => {
+    const { prepared, started, alive } = stubborn('waiting', 200);
+    await prepared.run();
+    const waiting = prepared.run();
+    prepared.close();
+    expect(await waiting).toMatchObject({ outcome: 'error', durationMs: expect.toSatisfy((ms) => ms < 500) });
+    await until('it is gone', () => alive().length === 0, alive);
+    expect(started()).toHaveLength(1);
+  });
+
+  test('one that even KILL does not end is down, and nothing is started beside it', async () => {
+    let calls = 0;
+    const world = services(
+      {},
+      {
+        command: () => {
+          calls += 1;
+          return new Promise(() => {});
+        },
+      },
+    );
+    const prepared = prepareCheck({ target, spec: { kind: 'external', argv: ['stuck'], timeoutMs: 50 } }, world);
+    await prepared.run();
+    const { outcome, detail, durationMs } = await prepared.run();
+    expect([outcome, detail]).toEqual(['down', 'the command of the last run is still there, although killed']);
+    expect(durationMs).toBeLessThan(4000);
+    expect(calls).toBe(1);
+    prepared.close();
+  });
+
+  test('children that were let go are not waited for', async () => {
+    const mark = join(folder, 'left');
+    const argv = sh(`(sleep 0.4; touch ${mark}) >/dev/null 2>&1 & exit 0`);
+    const prepared = prepareCheck({ target, spec: { kind: 'external', argv, timeoutMs: 5000 } }, services());
+    for (let run = 0; run < 2; run += 1) {
+      const { outcome, durationMs } = await prepared.run();
+      expect(outcome).toBe('up');
+      expect(durationMs).toBeLessThan(350);
+    }
+    prepared.close();
+    await until('they live on', () => existsSync(mark));
+  });
 });

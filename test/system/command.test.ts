@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runCommand } from '../../src/system/command.ts';
+import { Commands, runCommand } from '../../src/system/command.ts';
 import { until } from '../until.ts';
 
 const never = new AbortController().signal;
@@ -39,11 +39,14 @@ test('input that nobody reads', async () => {
   expect(code).toBe(0);
 });
 
-test('output is bounded and the rest does not block', async () => {
+test('only the end of the output is kept, and the rest does not block', async () => {
   const argv = sh('head -c 5000000 /dev/zero | tr "\\0" o; head -c 5000000 /dev/zero | tr "\\0" e >&2');
   const { code, stdout, stderr } = await runCommand(argv, { signal: never });
   expect([code, stdout.length, stderr.length]).toEqual([0, 65536, 65536]);
   expect((await runCommand(argv, { signal: never, maxOutputBytes: 10 })).stdout).toBe('oooooooooo');
+  expect((await runCommand(sh('echo begin; sleep 0.1; echo end'), { signal: never, maxOutputBytes: 6 })).stdout).toBe(
+    'n\nend\n',
+  );
 });
 
 describe('not startable', () => {
@@ -69,6 +72,7 @@ describe('abort', () => {
     ['ends a command', 'sleep 30', 'SIGTERM', 0],
     ['kills one that ignores TERM', 'trap "" TERM; sleep 30 & wait; sleep 30', 'SIGKILL', 200],
     ['ends its children too', 'sleep 30 & sleep 30 & wait', 'SIGTERM', 0],
+    ['ends children that hold no pipe', 'sleep 30 >/dev/null 2>&1 & wait', 'SIGTERM', 0],
   ])('%s', async (_name, script, signal, atLeastMs) => {
     const controller = new AbortController();
     const started = performance.now();
@@ -125,4 +129,38 @@ test('leaves nothing alive in this process', async () => {
   await runCommand(['/bin/true'], { signal: never });
   await pause(10);
   expect(busy()).toBeLessThanOrEqual(before);
+});
+
+test('output is heard as it comes, also what is not kept', async () => {
+  const heard: string[] = [];
+  let running = true;
+  const script = 'echo one; echo two >&2; head -c 100000 /dev/zero; echo end; sleep 0.3';
+  const command = runCommand(sh(script), {
+    signal: never,
+    maxOutputBytes: 4,
+    onOutput: (stream, chunk) => heard.push(`${stream} ${chunk.length}${running ? '' : ' late'}`),
+  }).finally(() => {
+    running = false;
+  });
+  await until(
+    'all of it',
+    () => heard.length > 1 && heard.map((each) => Number(each.split(' ')[1])).reduce((a, b) => a + b) === 100_012,
+  );
+  expect(running).toBe(true);
+  expect(heard).toContain('stderr 4');
+  expect(await command).toMatchObject({ stdout: 'end\n', stderr: 'two\n' });
+});
+
+test('an owner knows when none of its commands is left', async () => {
+  const commands = new Commands();
+  await commands.ended();
+  const mark = join(folder, 'last');
+  const ends = [
+    commands.run(sh(`sleep 0.2; touch ${mark}`), { signal: never }),
+    commands.run(['/no/such/program'], { signal: never }),
+  ];
+  const results = Promise.allSettled(ends);
+  await commands.ended();
+  expect(existsSync(mark)).toBe(true);
+  expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
 });
