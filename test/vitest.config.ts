@@ -1,11 +1,11 @@
-// What `npm test` runs: every test that needs no other kernel. test/kernel has a configuration of its own.
+// What `npm test` runs: every test that needs nothing but this project. test/servers has a configuration of its own, test/kernel a runner.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
-    exclude: ['test/kernel/**'],
+    exclude: ['test/kernel/**', 'test/servers/**'],
     testTimeout: 15_000,
   },
 });
