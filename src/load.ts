@@ -1,7 +1,7 @@
 // Reads a configuration file and understands it: the text, the names in it, and the files it wants to write.
 import { constants, realpathSync } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder } from './config/diagnostic.ts';
 import { last } from './config/directives.ts';
@@ -94,13 +94,20 @@ async function missingPackages(
     return errorAt(
       (block && (last(block.given, 'service')?.place ?? block.place)) ?? { line, column: 1, length: 1 },
       'the oracle check needs the package oracledb, which is not installed',
-      `install it beside this program: npm install --prefix ${dirname(dirname(realpathSync(process.argv[1] ?? '.')))} oracledb@26`,
+      `install it where this program finds it: ${installation('oracledb@26')}`,
     );
   });
 }
 
 function asksOracle(spec: CheckSpec): boolean {
   return spec.kind === 'oracle' || (spec.kind === 'combined' && spec.negotiate.kind === 'oracle');
+}
+
+/** The command that puts a package beside this program, which is a clone of its repository or installed by npm. */
+function installation(name: string): string {
+  const root = dirname(dirname(realpathSync(process.argv[1] ?? '.')));
+  if (basename(dirname(root)) === 'node_modules') return `npm install -g ${name}`;
+  return `npm install --no-save --prefix ${root} ${name}`;
 }
 
 /** Loads it, which costs a tenth of a second once: whether it can be found and whether it works is the same question then. */

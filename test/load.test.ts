@@ -165,12 +165,12 @@ test('an oracle check without its library is an error that says what to install'
       [
         1,
         'the oracle check needs the package oracledb, which is not installed',
-        'install it beside this program: npm install --prefix DIR oracledb@26',
+        'install it where this program finds it: npm install --no-save --prefix DIR oracledb@26',
       ],
       [
         11,
         'the oracle check needs the package oracledb, which is not installed',
-        'install it beside this program: npm install --prefix DIR oracledb@26',
+        'install it where this program finds it: npm install --no-save --prefix DIR oracledb@26',
       ],
     ],
   );
