@@ -44,6 +44,8 @@ export class Daemon {
   #config: Config;
   /** Health by member key. */
   #health = new Map<string, Health>();
+  /** Why the last check of a member could not be made, by member key: told once, not at every interval. */
+  readonly #troubles = new Map<string, string>();
   /** Members by the job that checks them. */
   #members = new Map<string, readonly Member[]>();
   #watchTimer: NodeJS.Timeout | undefined;
@@ -93,6 +95,7 @@ export class Daemon {
     this.#health = this.#healthFor(config, table);
     this.#config = config;
     this.#log = log;
+    this.#troubles.clear();
     const programmed = this.#reconciler.reconcile(true);
     this.#schedule();
     await programmed;
@@ -176,12 +179,16 @@ export class Daemon {
   }
 
   #logResult(member: Member, { outcome, detail, durationMs }: CheckResult): void {
-    if (outcome !== 'error' && !this.#log.verbose) return;
+    const troubled = this.#troubles.get(member.key);
+    if (outcome === 'error') this.#troubles.set(member.key, detail);
+    else this.#troubles.delete(member.key);
+    const isNews = outcome === 'error' && detail !== troubled;
+    if (!isNews && !this.#log.verbose) return;
     const { real, virtual } = namesOf(member);
     const fields = { virtual, real, reason: detail, durationMs };
-    if (outcome === 'error')
+    if (isNews)
       this.#log.error(
-        `The check of ${real} (${virtual}) failed by a fault of ours, which says nothing about the server: ${detail}`,
+        `The check of ${real} (${virtual}) could not be made, which says nothing about the server: ${detail}`,
         fields,
       );
     else this.#log.debug(`check ${real} (${virtual}): ${outcome} after ${durationMs.toFixed(1)} ms: ${detail}`, fields);

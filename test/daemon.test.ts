@@ -2,8 +2,10 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { CheckServices } from '../src/checks/check.ts';
 import type { Config } from '../src/config/model.ts';
 import { Daemon } from '../src/daemon.ts';
+import { CannotCheck } from '../src/errors.ts';
 import { type Edit, editLine } from '../src/ipvs/edit.ts';
 import { parseSave } from '../src/ipvs/save-format.ts';
 import { runCommand } from '../src/system/command.ts';
@@ -42,13 +44,13 @@ function hurried(text: string): Config {
   };
 }
 
-function daemonOf(text: string, table = '') {
+function daemonOf(text: string, table = '', changes: Partial<CheckServices> = {}) {
   const kernel = new NotingKernel(parseSave(table));
   const log = new LogLines();
   const daemon = new Daemon(hurried(text), {
     kernel,
     log,
-    services: { resolve: resolveHost, command: runCommand, ping: async () => ({ answered: false }) },
+    services: { resolve: resolveHost, command: runCommand, ping: async () => ({ answered: false }), ...changes },
   });
   onTestFinished(() => daemon.stop().catch(() => {}));
   const reaches = (...servers: string[]) =>
@@ -150,6 +152,34 @@ describe('health and the table', () => {
     await reaches(`${vip(80)} > ${at(open)} 1`, `${vip(81)} > ${at(closed)} 1`);
     expect(kernel.table.has(vip(82))).toBe(true);
   });
+});
+
+test('a check that cannot be made is told once, and leaves its server as it is', async () => {
+  let asked = 0;
+  let able = false;
+  const ping = async () => {
+    asked += 1;
+    if (!able) throw new CannotCheck('cannot ping: fping is not installed; ping is not installed');
+    return { answered: true };
+  };
+  const served = '-A -t 10.0.0.1:80 -s wrr\n-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w 3\n';
+  const text = `${FAST}virtual = 10.0.0.1:80\n\tchecktype = ping\n\treal = 10.0.0.2:80 masq 3\n\treal = 10.0.0.3:80 masq 3\n`;
+  const { daemon, log, kernel, reaches } = daemonOf(text, served, { ping });
+  const told = () => log.lines.filter((line) => line.includes('cannot ping'));
+  await daemon.start();
+  await until('each was tried three times', () => asked >= 6);
+  expect(kernel.servers).toEqual([`${vip()} > 10.0.0.2:80 3`]);
+  expect(told()).toEqual(
+    ['10.0.0.2:80', '10.0.0.3:80'].map((real) =>
+      expect.stringContaining(
+        `The check of ${real} (10.0.0.1:80) could not be made, which says nothing about the server: cannot ping: fping is not`,
+      ),
+    ),
+  );
+  able = true;
+  await reaches(`${vip()} > 10.0.0.2:80 3`, `${vip()} > 10.0.0.3:80 3`);
+  able = false;
+  await until('it is told anew', () => told().length === 4);
 });
 
 describe('fallback', () => {
