@@ -78,10 +78,12 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
     let killed = false;
     let killTimer: NodeJS.Timeout | undefined;
     let lingerTimer: NodeJS.Timeout | undefined;
+    let lastRead: NodeJS.Immediate | undefined;
     let goneTimer: NodeJS.Timeout | undefined;
 
     function abort(): void {
       clearTimeout(lingerTimer);
+      clearImmediate(lastRead);
       signalGroup(child, 'SIGTERM');
       killTimer = setTimeout(kill, killAfterMs);
     }
@@ -100,6 +102,7 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
       signal.removeEventListener('abort', abort);
       clearTimeout(killTimer);
       clearTimeout(lingerTimer);
+      clearImmediate(lastRead);
       clearInterval(goneTimer);
     }
 
@@ -109,7 +112,11 @@ export async function runCommand(argv: readonly string[], options: CommandRunOpt
       reject(error);
     });
     child.once('exit', () => {
-      if (killTimer === undefined) lingerTimer = setTimeout(leaveChildren ? letGo : kill, LINGER_MS);
+      if (killTimer !== undefined) return;
+      lingerTimer = setTimeout(() => {
+        // After the loop was held up the timer comes before what is there to be read.
+        lastRead = setImmediate(leaveChildren ? letGo : kill);
+      }, LINGER_MS);
     });
     child.once('close', (code, endedBy) => {
       closed = () => {

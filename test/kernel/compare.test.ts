@@ -5,19 +5,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CASES, type Case, DIFFERENCES, type Step } from './compare-cases.ts';
 import type { Agent } from './lab/agent-client.ts';
-import { Director, LOG, type Program } from './lab/director.ts';
+import { Director, type Program } from './lab/director.ts';
 import { Network } from './lab/network.ts';
 import { HOSTS, REALS, serveReals } from './lab/reals.ts';
-import { eventually, NotYet } from './lab/run.ts';
 import { outline, parseSaved } from './lab/table.ts';
 import { after, before, describe, test } from './lab/test.ts';
 
 const AT_ONCE = 3;
-const DEADLINE_MS = 90_000;
 /** Longer than the interval of the configurations: a table that is right only for a moment is noticed. */
 const HOLD_MS = 2_000;
 const RECORD_HOLD_MS = 6_000;
-const POLL_MS = 200;
 
 const CONFIGS = join(process.env.LAB_ROOT ?? '', 'test/kernel/configs');
 
@@ -93,7 +90,7 @@ async function compare(one: Case, step: string, director: Director): Promise<voi
   const wanted = expected(one, step, director.program);
   const rough = outline(parseSaved(wanted.join('\n'))).join('\n');
   const what = `${director.program}, ${one.name}, ${step}:\n${wanted.join('\n')}`;
-  await settled(what, HOLD_MS, director, (table) => table === rough);
+  await director.settled(what, HOLD_MS, (table) => table === rough);
   assert.deepEqual(await snapshot(one, director), wanted, what);
 }
 
@@ -104,23 +101,8 @@ async function snapshot(one: Case, director: Director): Promise<string[]> {
 }
 
 async function recorded(one: Case, director: Director): Promise<string[]> {
-  await settled(`a table of ${one.name} that settles`, RECORD_HOLD_MS, director, () => true);
+  await director.settled(`a table of ${one.name} that settles`, RECORD_HOLD_MS, () => true);
   return snapshot(one, director);
-}
-
-/** Waits until the table has been all right, and neither it nor the log has changed, for so long. */
-async function settled(what: string, holdMs: number, { machine }: Director, ok: (table: string) => boolean) {
-  let last = '';
-  let since = performance.now();
-  const probe = (): undefined | NotYet => {
-    const table = outline(machine.table()).join('\n');
-    const log = machine.read(LOG);
-    const now = table + log;
-    if (now !== last || !ok(table)) since = performance.now();
-    last = now;
-    return performance.now() - since > holdMs ? undefined : new NotYet(() => `${table}\n-- log\n${log}`);
-  };
-  await eventually(what, DEADLINE_MS, probe, POLL_MS);
 }
 
 /** What was recorded of ldirectord, with the rows of DIFFERENCES put in for tsdirectord. */

@@ -3,14 +3,20 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { mustInstall } from '../../debian-packages.ts';
 import type { Counts } from '../lab/reporter.ts';
 import { boot, killAll, processors } from './kernel.ts';
-import { mustRun, whyNot } from './packages.ts';
+import { whyNot } from './packages.ts';
 
 type Plan = ReadonlyArray<readonly string[]>;
 
 /** Each entry is one boot; they run side by side. Names are those of the test files, `name:1/2` half of its cases. */
-const PLAN: Plan = [['article', 'scale', 'traffic'], ...[1, 2, 3, 4].map((part) => [`compare:${part}/4`])];
+const PLAN: Plan = [
+  ['article', 'scale', 'traffic'],
+  ['services:ldirectord'],
+  ['services:tsdirectord'],
+  ...[1, 2, 3, 4].map((part) => [`compare:${part}/4`]),
+];
 const DEADLINE_MS = 400_000;
 /** So many kernels at once, each with a processor of its own. */
 const AT_ONCE = 4;
@@ -35,12 +41,14 @@ export async function main(
     });
   }
   try {
-    const entries = ['inside.ts', 'agent.ts', 'reporter.ts'].map((name) => join(kernelDir, 'lab', name));
+    const entries = ['inside.ts', 'agent.ts', 'services-agent.ts', 'reporter.ts'].map((name) =>
+      join(kernelDir, 'lab', name),
+    );
     await bundle(entries, bundles);
     copyFileSync(join(kernelDir, 'host/init.sh'), join(bundles, 'init.sh'));
 
     const plan = args.length > 0 ? args.map((arg) => [arg]) : PLAN;
-    const reason = await whyNot();
+    const reason = whyNot();
     if (reason !== undefined) return skipAll(reason, plan, bundles, root);
     const broken = build(root);
     if (broken !== undefined) return finish({ passed: 0, failed: 1, skipped: 0 }, broken);
@@ -109,7 +117,7 @@ function build(root: string): string | undefined {
 
 /** Counts every test as skipped (the bundles know how many there are) and says why, loudly. */
 function skipAll(reason: string, plan: Plan, bundles: string, root: string): number {
-  const error = mustRun();
+  const error = mustInstall();
   const suites = plan.flat();
   const env = { ...process.env, ...settings(root, suites), LAB_SKIP: '1', LAB_DIR: bundles };
   const args = [`--test-reporter=${join(bundles, 'reporter.mjs')}`, '--test-reporter-destination=stdout'];

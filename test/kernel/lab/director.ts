@@ -2,12 +2,15 @@
 import { dirname, join } from 'node:path';
 import type { Machine } from './network.ts';
 import { eventually, NotYet, type Ran } from './run.ts';
-import { lines, weightOf } from './table.ts';
+import { lines, outline, weightOf } from './table.ts';
 
 /** Which program directs. */
 export type Program = 'ldirectord' | 'tsdirectord';
 
 type Action = 'start' | 'stop' | 'status' | 'reload' | 'restart';
+
+const SETTLE_DEADLINE_MS = 90_000;
+const SETTLE_POLL_MS = 200;
 
 /** The logfile that all configurations of the lab name. */
 export const LOG = '/var/log/ldirectord.log';
@@ -20,12 +23,20 @@ export class Director {
   readonly machine: Machine;
   readonly program: Program;
   readonly configName: string;
+  /** Given to every call, `NAME=value`. */
+  readonly env: readonly string[];
 
   /** The configuration is written to /etc/ha.d/NAME; every call is given that name. */
-  constructor(machine: Machine, program: Program, config: string, configName = 'ldirectord.cf') {
+  constructor(
+    machine: Machine,
+    program: Program,
+    config: string,
+    { configName = 'ldirectord.cf', env = [] as readonly string[] } = {},
+  ) {
     this.machine = machine;
     this.program = program;
     this.configName = configName;
+    this.env = env;
     this.configure(config);
   }
 
@@ -82,6 +93,28 @@ export class Director {
     });
   }
 
+  /**
+   * Waits until the table (see outline() of table.ts) has been all right, and neither it nor the log has changed, for so long.
+   * @returns since when, as performance.now() has it
+   */
+  async settled(what: string, holdMs: number, ok: (table: string) => boolean): Promise<number> {
+    let last = '';
+    let since = performance.now();
+    return eventually(
+      what,
+      SETTLE_DEADLINE_MS,
+      () => {
+        const table = outline(this.machine.table()).join('\n');
+        const log = this.machine.read(LOG);
+        const now = table + log;
+        if (now !== last || !ok(table)) since = performance.now();
+        last = now;
+        return performance.now() - since > holdMs ? since : new NotYet(() => `${table}\n-- log\n${log}`);
+      },
+      SETTLE_POLL_MS,
+    );
+  }
+
   #seen(table: readonly string[]): string {
     return [...table, '-- log', ...this.log()].join('\n');
   }
@@ -89,7 +122,7 @@ export class Director {
   #run(args: readonly string[]): Promise<Ran> {
     const path = `PATH=${dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`;
     // Without PERLIO ldirectord sets it and starts itself anew, for one more second of every call.
-    const argv = ['env', path, 'PERLIO=perlio', executable(this.program), ...args];
+    const argv = ['env', path, 'PERLIO=perlio', ...this.env, executable(this.program), ...args];
     return this.machine.run(argv, { deadlineMs: 60_000 });
   }
 }

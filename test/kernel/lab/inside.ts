@@ -4,6 +4,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   article: () => import('../article.test.ts'),
   scale: () => import('../scale.test.ts'),
   traffic: () => import('../traffic.test.ts'),
+  services: () => import('../services.test.ts'),
   compare: () => import('../compare.test.ts'),
 };
 
