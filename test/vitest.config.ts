@@ -6,6 +6,8 @@ export default defineConfig({
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
     exclude: ['test/kernel/**', 'test/servers/**'],
+    // Most tests wait for deadlines, not for the processor.
+    maxWorkers: 4,
     testTimeout: 15_000,
   },
 });

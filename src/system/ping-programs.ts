@@ -55,7 +55,7 @@ export async function fping(
     // Version 5.1 takes net.ipv4.ping_group_range too, and then hears no answer: it is not recommended here.
     throw new Unusable('fping may not open a raw socket: run as root, or "setcap cap_net_raw+ep /usr/bin/fping"');
   }
-  throw new CannotCheck(`cannot ping: fping ended with ${ending(outcome)}, and did not speak of all addresses`);
+  throw new CannotCheck(`cannot ping: fping ended with ${ending(outcome)}`);
 }
 
 interface FpingReader {
