@@ -1,5 +1,5 @@
 // Servers that never finish: each check of them ends at its deadline, lets go of everything, and delays nobody else.
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { prepareCheck } from '../../src/checks/run.ts';
 import {
   type Answer,
@@ -15,6 +15,8 @@ import {
   services,
 } from './listeners.ts';
 
+// The first check loads it, which takes longer than these deadlines on a busy machine.
+beforeAll(() => import('undici'));
 afterEach(closeListeners);
 
 const LIMIT = 300;

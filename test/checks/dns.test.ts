@@ -547,7 +547,7 @@ describe('messages that are none', () => {
       return performance.now() - began;
     });
     // Of all, because the machine that runs the tests may pause any one of them.
-    expect(took.reduce((sum, ms) => sum + ms)).toBeLessThan(500);
+    expect(took.reduce((sum, ms) => sum + ms)).toBeLessThan(3000);
   });
 
   /** A record whose data is one pointer after another, each to the one before; then records whose names are the last of them. */

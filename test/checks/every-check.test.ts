@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CheckResult } from '../../src/checks/check.ts';
 import { CHECKS } from '../../src/checks/index.ts';
 import type { NegotiateSpec, Target } from '../../src/config/model.ts';
@@ -106,6 +106,17 @@ const BAD: Readonly<Record<string, Answer>> = {
   'an echo': echo,
 };
 
+// The first check that needs a library loads it, which takes longer than these deadlines on a busy machine.
+beforeAll(() =>
+  Promise.all([
+    import('dns-packet'),
+    import('ioredis'),
+    import('mysql2'),
+    import('oracledb'),
+    import('pg'),
+    import('undici'),
+  ]),
+);
 afterEach(closeListeners);
 
 test('every check is tried here', () => {
