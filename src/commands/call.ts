@@ -1,0 +1,58 @@
+// What one call of the program is about, and what all actions say and ask in the same way.
+import { messageOf, UsageError } from '../errors.ts';
+import type { Kernel } from '../ipvs/kernel.ts';
+import type { Action, Flags } from './command-line.ts';
+
+export interface Call {
+  readonly action: Action;
+  /** As it was given, for messages. */
+  readonly program: string;
+  /** CONFIG as it was given. */
+  readonly config: string | undefined;
+  /** Absolute path; undefined when no file was found. */
+  readonly path: string | undefined;
+  /** Places that were looked at. */
+  readonly lookedAt: readonly string[];
+  /** The last part of the configuration's path, as ldirectord calls it. */
+  readonly name: string;
+  readonly pidFile: string;
+  readonly flags: Flags;
+}
+
+export const out = (text: string): void => void process.stdout.write(`${text}\n`);
+export const err = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** Writes a long text to standard output; resolves when it is written, or when nobody reads it any more (`… | head`). */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.once('error', () => resolve());
+    process.stdout.write(text, () => resolve());
+  });
+}
+
+/** The configuration's path. Throws UsageError where there is no such file. */
+export function configPath(call: Call): string {
+  if (call.path !== undefined) return call.path;
+  throw new UsageError(`there is no configuration file; looked for ${call.lookedAt.join(', ')}`, 1);
+}
+
+/** `ldirectord for /etc/ha.d/ldirectord.cf`, in the name it was called by. */
+export function described({ program, path, name }: Call): string {
+  return `${program} for ${path ?? name}`;
+}
+
+/** The table that `--ipvs` names. */
+export async function kernelOf({ ipvs, ipvsadm }: Flags): Promise<Kernel> {
+  if (ipvs === 'memory') return new (await import('../system/memory-kernel.ts')).MemoryKernel();
+  return new (await import('../system/ipvsadm.ts')).IpvsadmKernel(ipvsadm);
+}
+
+/** Sends a signal; a process that is gone already is as good. Throws UsageError when that is not allowed. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH')
+      throw new UsageError(`cannot signal pid ${pid}: ${messageOf(error)}`, 1, { cause: error });
+  }
+}

@@ -1,0 +1,72 @@
+// check: what is wrong with a configuration, and what it means. Touches nothing, and needs neither root nor a kernel.
+import { readFile } from 'node:fs/promises';
+import { explain } from '../config/explain.ts';
+import { formatExplained } from '../config/explain-format.ts';
+import type { Config } from '../config/model.ts';
+import { parse } from '../config/parse.ts';
+import { HIDDEN, hideSecrets } from '../config/secrets.ts';
+import { formatDiagnostics, type Loaded, loadText } from '../load.ts';
+import { VERSION } from '../version.ts';
+import { type Call, configPath, print } from './call.ts';
+
+/** Resolves with 0 when the configuration can be used, 2 when it has errors. Throws UsageError where there is no such file. */
+export async function check(call: Call): Promise<number> {
+  const path = configPath(call);
+  const text = await readFile(path, 'utf8');
+  const loaded = await loadText(text, path, undefined, true, process.geteuid?.() === 0 ? 'daemon' : 'visitor');
+  await print(report(loaded, text, call));
+  return loaded.config === undefined ? 2 : 0;
+}
+
+function report(loaded: Loaded, text: string, { flags }: Call): string {
+  const { path, config } = loaded;
+  if (flags.json) return `${JSON.stringify(asJson(loaded, text, flags.explain === true), undefined, 2)}\n`;
+  const verdict = verdictOf(loaded);
+  // An explanation can be read as a configuration, so what else there is to say stands in it as comments.
+  const isExplained = flags.explain === true && config !== undefined;
+  const color = !isExplained && process.stdout.isTTY === true;
+  const told = [...formatDiagnostics(loaded, color), verdict];
+  if (!isExplained) return `${told.join('\n')}\n`;
+  return formatExplained(explain(text, parse(text), config), [
+    `${path}, as tsdirectord ${VERSION} understands it; comments say where each value comes from`,
+    ...told.flatMap((lines) => lines.split('\n')),
+  ]);
+}
+
+function verdictOf({ path, config, diagnostics }: Loaded): string {
+  if (config !== undefined) {
+    const { virtuals, reals } = sizeOf(config);
+    return `${path} is correct: ${count(virtuals, 'virtual service')}, ${count(reals, 'real server')}`;
+  }
+  return `${path} has ${count(diagnostics.filter(({ severity }) => severity === 'error').length, 'error')}`;
+}
+
+function sizeOf(config: Config): { virtuals: number; reals: number } {
+  return { virtuals: config.virtuals.length, reals: config.virtuals.flatMap(({ reals }) => reals).length };
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+/** The shape is part of the manual page. */
+function asJson({ path, config, diagnostics }: Loaded, text: string, explained: boolean): unknown {
+  return {
+    file: path,
+    correct: config !== undefined,
+    diagnostics,
+    configuration: config === undefined ? null : withoutSecrets(config),
+    ...(explained ? { explanation: config === undefined ? null : explain(text, parse(text), config) } : {}),
+  };
+}
+
+/** Patterns are told as their text. */
+function withoutSecrets(config: Config): unknown {
+  return JSON.parse(
+    JSON.stringify(config, (key, value) => {
+      if ((key === 'password' || key === 'secret') && value !== '') return HIDDEN;
+      if (key === 'receive') return hideSecrets(value.text);
+      return typeof value === 'string' ? hideSecrets(value) : value;
+    }),
+  );
+}

@@ -1,0 +1,35 @@
+// stop: TERM, then KILL and the cleaning up that a killed daemon could not do.
+import { messageOf, UsageError } from '../errors.ts';
+import { readOwner, waitUntilGone } from '../system/pid-file.ts';
+import { type Call, configPath, described, err, kernelOf, out, signal } from './call.ts';
+
+/** Resolves with 0 once no daemon is there any more, in bounded time. Throws UsageError when it cannot be killed. */
+export async function stop(call: Call): Promise<number> {
+  const owner = await readOwner(call.pidFile);
+  if (owner.state !== 'running') {
+    if (owner.state === 'stale') await cleanUpAfter(call);
+    out(`${described(call)} is stopped (not running)`);
+    return 0;
+  }
+  const timeoutMs = call.flags.stopTimeout * 1000;
+  signal(owner.pid, 'SIGTERM');
+  if (await waitUntilGone(owner.pid, timeoutMs)) return 0;
+  err(
+    `${described(call)} did not end within ${call.flags.stopTimeout} s of SIGTERM; killing pid ${owner.pid} and cleaning up after it`,
+  );
+  signal(owner.pid, 'SIGKILL');
+  if (!(await waitUntilGone(owner.pid, timeoutMs))) throw new UsageError(`pid ${owner.pid} cannot be killed`, 1);
+  await cleanUpAfter(call);
+  return 0;
+}
+
+/** Removes what a daemon that did not end by itself has left: its pid file, its services. What cannot be cleaned is told: stopped it is. */
+async function cleanUpAfter(call: Call): Promise<void> {
+  const [{ rm }, { cleanTable }] = await Promise.all([import('node:fs/promises'), import('../clean-table.ts')]);
+  await rm(call.pidFile, { force: true });
+  try {
+    await cleanTable(configPath(call), await kernelOf(call.flags), err);
+  } catch (error) {
+    err(`Its virtual services may still be in the kernel, see ipvsadm -Ln: ${messageOf(error)}`);
+  }
+}
