@@ -7,6 +7,7 @@ const LOADED_LATER = {
   'dns-packet': "export { decode, encode } from 'dns-packet';",
   ioredis: "export { Redis } from 'ioredis';",
   mysql2: "export { createConnection } from 'mysql2';",
+  nodemailer: "export { createTransport } from 'nodemailer';",
   pg: "export { Client, Query } from 'pg';",
   undici: "import Client from 'undici/lib/dispatcher/client.js'; export { Client };",
   pino: "export { pino } from 'pino';",

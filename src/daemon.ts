@@ -3,16 +3,29 @@
 //   .cf -> Config -> Scheduler -> checks -> results -> health -> desired table -> Reconciler -> kernel
 import type { CheckResult, CheckServices } from './checks/check.ts';
 import { prepareCheck } from './checks/run.ts';
-import { type Config, checkKey, type Real, type Virtual, virtualKey, virtualName } from './config/model.ts';
+import {
+  type Config,
+  checkKey,
+  formatEndpoint,
+  kernelPort,
+  type Real,
+  type Virtual,
+  virtualKey,
+  virtualName,
+} from './config/model.ts';
 import { IpvsError } from './errors.ts';
 import { FallbackCommands } from './fallback-commands.ts';
-import { adoptedHealth, applyResult, type Health, type HealthEvent, unknownHealth } from './health/health.ts';
-import { desiredTable, realDestination, type StateOf } from './ipvs/desired.ts';
+import { applyResult, type Health, type HealthEvent, unknownHealth } from './health/health.ts';
+import { firstHealth } from './ipvs/adopt.ts';
+import { desiredTable, needsFallback, realDestination, type StateOf } from './ipvs/desired.ts';
+import type { Edit } from './ipvs/edit.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { destinationKey, EMPTY_TABLE, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
+import type { DaemonState, Member as ObservedMember, Observer, ServerChange } from './observer.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Job, Scheduler } from './scheduler.ts';
+import type { DaemonSnapshot, ServerSnapshot, VirtualSnapshot } from './status/snapshot.ts';
 
 /** How often the kernel's table is looked at for what has vanished. */
 const WATCH_INTERVAL_MS = 1_000;
@@ -21,14 +34,16 @@ export interface DaemonParts {
   readonly kernel: Kernel;
   readonly log: Logger;
   readonly services: CheckServices;
+  /** Told what happens, in this order. */
+  readonly observers?: readonly Observer[];
+  /** Why a server is out of service whatever its checks say; undefined when it is not. */
+  readonly heldDown?: (virtual: Virtual, real: Real) => string | undefined;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
 
 /** A real server within its virtual. */
-interface Member {
-  readonly virtual: Virtual;
-  readonly real: Real;
+interface Member extends ObservedMember {
   /** Identity across reloads: the service and the destination that the kernel knows. */
   readonly key: string;
 }
@@ -40,8 +55,13 @@ export class Daemon {
   readonly #reconciler: Reconciler;
   readonly #scheduler: Scheduler;
   readonly #fallbackCommands: FallbackCommands;
+  readonly #observers: readonly Observer[];
+  readonly #heldDown: NonNullable<DaemonParts['heldDown']>;
+  #state: DaemonState = 'starting';
   #log: Logger;
   #config: Config;
+  /** The configuration's virtuals by the key of their service. */
+  #virtuals: ReadonlyMap<string, Virtual>;
   /** Health by member key. */
   #health = new Map<string, Health>();
   /** Why the last check of a member could not be made, by member key: told once, not at every interval. */
@@ -50,16 +70,21 @@ export class Daemon {
   #members = new Map<string, readonly Member[]>();
   #watchTimer: NodeJS.Timeout | undefined;
 
-  constructor(config: Config, { kernel, log, services, now = Date.now }: DaemonParts) {
+  constructor(config: Config, parts: DaemonParts) {
+    const { kernel, log, services, observers = [], heldDown = () => undefined, now = Date.now } = parts;
     this.#config = config;
+    this.#virtuals = virtualsOf(config);
     this.#kernel = kernel;
     this.#log = log;
     this.#services = services;
+    this.#observers = observers;
+    this.#heldDown = heldDown;
     this.#now = now;
     this.#reconciler = new Reconciler({
       kernel,
       log: () => this.#log,
       desired: () => desiredTable(this.#config, this.#stateOf),
+      onEdit: (edit, message) => this.#onEdit(edit, message),
     });
     this.#scheduler = new Scheduler((key, result) => this.#onResult(key, result));
     this.#fallbackCommands = new FallbackCommands({ command: services.command, log: () => this.#log });
@@ -82,10 +107,12 @@ export class Daemon {
     this.#schedule();
     this.#fallbackCommands.update(this.#config.virtuals, this.#stateOf);
     this.#watchTimer = setInterval(() => void this.#reconciler.watch(), WATCH_INTERVAL_MS);
+    this.#state = 'running';
   }
 
   /** Goes over to another configuration; servers that stay keep their health, checks that stay keep their rhythm. */
   async reload(config: Config, log: Logger): Promise<void> {
+    this.#state = 'reloading';
     const table = await this.#kernel.read({ thresholds: false }).catch((error) => {
       this.#log.warn(
         `Servers that this reload adds are taken as new, because the table cannot be read: ${error.message}`,
@@ -94,36 +121,98 @@ export class Daemon {
     });
     this.#health = this.#healthFor(config, table);
     this.#config = config;
+    this.#virtuals = virtualsOf(config);
     this.#log = log;
     this.#troubles.clear();
     const programmed = this.#reconciler.reconcile(true);
     this.#schedule();
     await programmed;
     this.#fallbackCommands.update(config.virtuals, this.#stateOf);
+    this.#state = 'running';
   }
 
   /** Ends all checks and removes the services of virtuals with cleanstop from the kernel. Throws IpvsError. */
   async stop(): Promise<void> {
+    this.#state = 'stopping';
     clearInterval(this.#watchTimer);
     this.#scheduler.close();
     await Promise.all([this.#reconciler.stop(cleanStopKeys(this.#config)), this.#fallbackCommands.close()]);
   }
 
-  readonly #stateOf: StateOf = (virtual, real) => this.#health.get(memberKey(virtual, real))?.state ?? 'unknown';
+  /** Brings the table up to date after `heldDown` has changed its mind. */
+  async holdsChanged(): Promise<void> {
+    await this.#applyHealth();
+  }
+
+  readonly #stateOf: StateOf = (virtual, real) =>
+    this.#heldDown(virtual, real) === undefined
+      ? (this.#health.get(memberKey(virtual, real))?.state ?? 'unknown')
+      : 'down';
+
+  /** A server that turns out to be down has no weight to lose, or is not there: no edit tells of it. */
+  #tellFirstDown({ virtual, real }: Member): void {
+    const id = `${destinationKey(realDestination(virtual, real))} (${virtualName(virtual)})`;
+    const message = virtual.quiescent ? `Quiescent real server: ${id} (Weight set to 0)` : `Deleted real server: ${id}`;
+    this.#tellChange({ virtual, id, role: 'real', message, inService: false });
+  }
+
+  #tellChange(change: Omit<ServerChange, 'state'>): void {
+    for (const observer of this.#observers) observer.changed?.({ ...change, state: this.#state });
+  }
+
+  /** What is known now, for people who look. */
+  snapshot(): Pick<DaemonSnapshot, 'state' | 'trouble' | 'virtuals'> {
+    const { trouble } = this.#reconciler;
+    return {
+      state: this.#state,
+      ...(trouble === undefined ? {} : { trouble }),
+      virtuals: this.#config.virtuals.map((virtual) => this.#virtualSnapshot(virtual)),
+    };
+  }
+
+  #virtualSnapshot(virtual: Virtual): VirtualSnapshot {
+    const { protocol, scheduler, failureCount, fallback } = virtual;
+    const servers = virtual.reals.map((real): ServerSnapshot => {
+      const { state, since, reason, failures } =
+        this.#health.get(memberKey(virtual, real)) ?? unknownHealth(this.#now());
+      const name = destinationKey(realDestination(virtual, real));
+      const heldDown = this.#heldDown(virtual, real);
+      const known = { name, state, since, reason, failures, weight: real.weight };
+      return heldDown === undefined ? known : { ...known, heldDown };
+    });
+    const active = needsFallback(virtual, this.#stateOf);
+    const behind = fallback && { name: formatEndpoint(fallback.address, kernelPort(fallback, virtual)), active };
+    return {
+      ...{ name: virtualName(virtual), protocol, scheduler, failureCount, servers },
+      ...(behind === undefined ? {} : { fallback: behind }),
+    };
+  }
+
+  #onEdit(edit: Edit, message: string): void {
+    if (!('destination' in edit) || this.#observers.length === 0) return;
+    const virtual = this.#virtuals.get(serviceKey(edit.service));
+    if (virtual === undefined) return;
+    const server = destinationKey(edit.destination);
+    // A server that waits for its first check has not changed.
+    if (edit.role === 'real' && this.#health.get(`${virtualKey(virtual)} ${server}`)?.state === 'unknown') return;
+    this.#tellChange({
+      virtual,
+      id: `${server} (${virtualName(virtual)})`,
+      role: edit.role === 'fallback' ? 'fallback' : 'real',
+      message,
+      inService: edit.kind !== 'delete-destination' && edit.destination.weight > 0,
+    });
+  }
 
   #healthFor(config: Config, table: Table): Map<string, Health> {
     const now = this.#now();
     const found = this.#foundByCheck();
     return new Map(
       membersOf(config).map(({ virtual, real, key }) => {
-        const kind = real.check.spec.kind;
-        if (kind === 'on') return [key, { state: 'up', failures: 0, reason: 'never checked: always up', since: now }];
-        if (kind === 'off') return [key, { state: 'down', failures: 0, reason: 'checktype = off', since: now }];
-        const inTable = table
-          .get(serviceKey(virtual))
-          ?.destinations.get(destinationKey(realDestination(virtual, real)));
-        const first = (inTable?.weight ?? 0) > 0 ? adoptedHealth(now) : unknownHealth(now);
-        return [key, this.#health.get(key) ?? found.get(checkKey(real.check)) ?? first];
+        const first = firstHealth(virtual, real, table, now);
+        const { kind } = real.check.spec;
+        const isConstant = kind === 'on' || kind === 'off';
+        return [key, isConstant ? first : (this.#health.get(key) ?? found.get(checkKey(real.check)) ?? first)];
       }),
     );
   }
@@ -164,9 +253,11 @@ export class Daemon {
       if (before === undefined) continue;
       this.#logResult(member, result);
       if (result.outcome === 'error') continue;
+      for (const observer of this.#observers) observer.checked?.(member, result);
       const verdict = { up: result.outcome === 'up', detail: result.detail };
       const { health, event } = applyResult(before, verdict, member.virtual.failureCount, this.#now());
       this.#health.set(member.key, health);
+      if (before.state === 'unknown' && health.state === 'down') this.#tellFirstDown(member);
       if (event !== undefined) this.#logEvent(member, event, result);
       changed ||= health.state !== before.state;
     }
@@ -218,6 +309,10 @@ export class Daemon {
 /** Keys of the services that a stop removes. */
 export function cleanStopKeys(config: Config): Set<string> {
   return new Set(config.virtuals.filter(({ cleanStop }) => cleanStop).map(serviceKey));
+}
+
+function virtualsOf(config: Config): ReadonlyMap<string, Virtual> {
+  return new Map(config.virtuals.map((virtual) => [serviceKey(virtual), virtual]));
 }
 
 function membersOf(config: Config): Member[] {

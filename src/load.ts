@@ -3,12 +3,13 @@ import { constants, realpathSync } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
-import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder } from './config/diagnostic.ts';
+import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder, warningAt } from './config/diagnostic.ts';
 import { last } from './config/directives.ts';
 import { Authorities, type CheckSpec, type Config } from './config/model.ts';
 import { authorityFiles, hostNames, parseServices } from './config/names.ts';
 import { type Draft, parse } from './config/parse.ts';
 import { resolve } from './config/resolve.ts';
+import { digestOf } from './config-watch.ts';
 import { messageOf } from './errors.ts';
 import { readAuthorities } from './system/authorities.ts';
 import { readServices, resolveHost } from './system/resolver.ts';
@@ -18,6 +19,8 @@ export interface Loaded {
   /** Absent when there are errors. */
   readonly config: Config | undefined;
   readonly diagnostics: readonly Diagnostic[];
+  /** Tells this text from any other. */
+  readonly digest: string;
   /** The file's lines with secrets masked. */
   readonly lines: readonly string[];
 }
@@ -41,12 +44,16 @@ export async function load(path: string, lookups?: Lookups, logsToFile = true): 
   return loadText(await readFile(path, 'utf8'), path, lookups, logsToFile);
 }
 
+/** What a daemon could not write is an error to it, and only a warning to somebody else who looks at its configuration. */
+export type Looker = 'daemon' | 'visitor';
+
 /** The same for text that is at hand. */
 export async function loadText(
   text: string,
   path: string,
   lookups: Lookups = SYSTEM,
   logsToFile = true,
+  looker: Looker = 'daemon',
 ): Promise<Loaded> {
   const draft = parse(text);
   const addresses = new Map<string, string>();
@@ -70,15 +77,28 @@ export async function loadText(
   };
   const { config, diagnostics } = resolve(draft, names);
   const lacking = [
-    ...(await unwritableFiles(draft, logsToFile)),
+    ...(await unwritableFiles(draft, logsToFile, looker)),
     ...(await missingPackages(config, draft, lookups.isInstalled)),
+    ...(await missingDirectory(draft)),
   ];
   return {
     path,
-    config: lacking.length > 0 ? undefined : config,
+    digest: digestOf(text),
+    config: lacking.some(({ severity }) => severity === 'error') ? undefined : config,
     diagnostics: inFileOrder([...diagnostics, ...lacking]),
     lines: draft.lines,
   };
+}
+
+/** As ldirectord: it may be made later. */
+async function missingDirectory({ given }: Draft): Promise<Diagnostic[]> {
+  const directory = last(given, 'maintenancedir');
+  if (directory === undefined) return [];
+  const found = await stat(directory.value).catch(() => undefined);
+  if (found?.isDirectory()) return [];
+  const problem = found === undefined ? 'does not exist' : 'is not a directory';
+  const hint = 'create it; until then no server is in maintenance';
+  return [warningAt(directory.place, `the maintenance directory ${directory.value} ${problem}`, hint)];
 }
 
 /** The one library that is not installed with this program: it is large, and few need it. */
@@ -119,7 +139,7 @@ async function isInstalled(name: 'oracledb'): Promise<boolean> {
 }
 
 /** Files that the configuration wants written and that cannot be. Nothing is created. */
-async function unwritableFiles(draft: Draft, logsToFile: boolean): Promise<Diagnostic[]> {
+async function unwritableFiles(draft: Draft, logsToFile: boolean, looker: Looker): Promise<Diagnostic[]> {
   const logFile = last(draft.given, 'logfile');
   const wanted = [
     ...(logsToFile && logFile?.value.kind === 'file'
@@ -133,15 +153,17 @@ async function unwritableFiles(draft: Draft, logsToFile: boolean): Promise<Diagn
   const found = await Promise.all(
     wanted.map(async ({ place, path, name }) => {
       const problem = await whyUnwritable(path);
-      return problem === undefined
-        ? []
-        : [
-            errorAt(
+      if (problem === undefined) return [];
+      const message = `cannot write the ${name} ${path}: ${problem}`;
+      return looker === 'visitor'
+        ? [
+            warningAt(
               place,
-              `cannot write the ${name} ${path}: ${problem}`,
-              'create the directory, mend the permissions, or name another file',
+              message,
+              'that is an error when the daemon, which may be another user, cannot write it either',
             ),
-          ];
+          ]
+        : [errorAt(place, message, 'create the directory, mend the permissions, or name another file')];
     }),
   );
   return found.flat();

@@ -22,9 +22,9 @@ export interface Logger {
   close(): Promise<void> | void;
 }
 
-/** Takes whole lines. */
+/** Takes whole lines, each with its newline. */
 export interface LineSink {
-  write(line: string): void;
+  write(line: string, level: Level): void;
   close(): Promise<void> | void;
 }
 
@@ -52,17 +52,31 @@ export function classicLogger(
   pid: number,
   now: () => Date = () => new Date(),
 ): Logger {
+  return lineLogger(sink, () => `[${asctime(now())}|${configName}|${pid}] `);
+}
+
+/** `[Mon Nov 23 01:13:16 2026] message`: ldirectord's format under a supervisor, which reads the lines of one daemon only. */
+export function supervisedLogger(sink: LineSink, now: () => Date = () => new Date()): Logger {
+  return lineLogger(sink, () => `[${asctime(now())}] `);
+}
+
+/** Bare messages: syslog puts time, program and pid before them. */
+export function syslogLogger(sink: LineSink): Logger {
+  return lineLogger(sink, () => '');
+}
+
+function lineLogger(sink: LineSink, prefixOf: () => string): Logger {
   const write: WriteEntry = (level, message) => {
-    const prefix = `[${asctime(now())}|${configName}|${pid}] `;
+    const prefix = prefixOf();
     const severity = level === 'error' ? 'ERROR: ' : level === 'warn' ? 'WARNING: ' : '';
     // A message of several lines stays several lines, each with its own prefix.
-    for (const line of message.split('\n')) sink.write(`${prefix}${severity}${line}\n`);
+    for (const line of message.split('\n')) sink.write(`${prefix}${severity}${line}\n`, level);
   };
   return loggerOf(write, sink, false);
 }
 
 /** Local time as C's asctime() writes it. */
-function asctime(date: Date): string {
+export function asctime(date: Date): string {
   const [day, month, , year] = date.toString().split(' ');
   const time = date.toString().split(' ')[4];
   return `${day} ${month} ${String(date.getDate()).padStart(2)} ${time} ${year}`;
@@ -71,15 +85,21 @@ function asctime(date: Date): string {
 /** pino's JSON lines. */
 export async function jsonLogger(sink: LineSink, configName: string): Promise<Logger> {
   const { pino } = await import('pino');
+  let current: Level = 'info';
   const log = pino(
     {
       base: { pid: process.pid, config: configName },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    sink,
+    { write: (line: string) => sink.write(line, current) },
   );
-  return loggerOf((level, message, fields) => log[level](fields, message), sink, false);
+  const write: WriteEntry = (level, message, fields) => {
+    // pino writes before it returns.
+    current = level;
+    log[level](fields, message);
+  };
+  return loggerOf(write, sink, false);
 }
 
 /**
@@ -98,8 +118,8 @@ export async function terminalLogger(out: Writable, color: boolean, onGone: () =
     if (!gone) onGone();
     gone = true;
   });
-  const sink: LineSink = {
-    write: (line) => {
+  const sink = {
+    write: (line: string): void => {
       if (!gone) out.write(format(line));
     },
     close: () => {},

@@ -26,6 +26,8 @@ export interface ReconcilerParts {
   readonly log: () => Logger;
   /** The table that is wanted now; asked anew each time. */
   readonly desired: () => Desired;
+  /** Told of each edit that took effect, with its log line. */
+  readonly onEdit?: (edit: Edit, message: string) => void;
   /** First wait before what failed is tried again; default 1000. */
   readonly retryMs?: number;
 }
@@ -34,6 +36,7 @@ export class Reconciler {
   readonly #kernel: Kernel;
   readonly #log: () => Logger;
   readonly #desired: () => Desired;
+  readonly #onEdit: NonNullable<ReconcilerParts['onEdit']>;
   #settled: Desired = NOTHING_SETTLED;
   #running: Promise<void> | undefined;
   #again = false;
@@ -45,10 +48,11 @@ export class Reconciler {
   #trouble: string | undefined;
   #closed = false;
 
-  constructor({ kernel, log, desired, retryMs = RETRY_MS }: ReconcilerParts) {
+  constructor({ kernel, log, desired, onEdit = () => {}, retryMs = RETRY_MS }: ReconcilerParts) {
     this.#kernel = kernel;
     this.#log = log;
     this.#desired = desired;
+    this.#onEdit = onEdit;
     this.#firstRetryMs = retryMs;
     this.#retryMs = retryMs;
   }
@@ -165,7 +169,9 @@ export class Reconciler {
     for (const edit of edits) {
       if (failed.includes(edit)) continue;
       const real = 'destination' in edit ? { real: destinationKey(edit.destination) } : {};
-      this.#log().info(editMessage(edit, occasion), { virtual: virtualName(edit.service), ...real });
+      const message = editMessage(edit, occasion);
+      this.#log().info(message, { virtual: virtualName(edit.service), ...real });
+      this.#onEdit(edit, message);
     }
     if (failed.length === 0) this.#recovered();
     else {

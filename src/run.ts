@@ -1,18 +1,23 @@
 // The process around a Daemon: pid file, logs, signals, and what is told to whoever started it.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CheckServices } from './checks/check.ts';
-import { type Config, DEFAULT_LOGFILE } from './config/model.ts';
+import { Companions } from './companions.ts';
+import type { Config } from './config/model.ts';
 import { Daemon } from './daemon.ts';
 import { messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { formatDiagnostics, type Loaded, load } from './load.ts';
-import { classicLogger, jsonLogger, type Logger, terminalLogger } from './log.ts';
+import { classicLogger, jsonLogger, type Logger, supervisedLogger, syslogLogger, terminalLogger } from './log.ts';
+import { Orders } from './orders.ts';
+import { socketPath } from './status/control.ts';
 import { Commands } from './system/command.ts';
 import { tellStarter } from './system/detach.ts';
 import { openLogFile } from './system/log-file.ts';
 import { claim } from './system/pid-file.ts';
 import { Pinger } from './system/pinger.ts';
 import { resolveHost } from './system/resolver.ts';
+import { openStandardOutput } from './system/standard-output.ts';
+import { openSyslog } from './system/syslog.ts';
 import { VERSION } from './version.ts';
 
 /** A stop does not wait longer for the processes that it has ended: one that waits for a disk cannot even be killed. */
@@ -27,6 +32,10 @@ export interface RunOptions {
   readonly kernel: Kernel;
   /** Log to the terminal instead of the logfile, everything (`-d`). */
   readonly debug: boolean;
+  /** Stay in the foreground and log to standard output, for a supervisor that keeps it. */
+  readonly supervised: boolean;
+  /** Options of this call that a configuration which it executes is called with, too. */
+  readonly optionsFor: (path: string) => readonly string[];
   /** Started by another process that waits for word (see system/detach.ts). */
   readonly detached: boolean;
   /** Says something to the person who started it. */
@@ -35,12 +44,13 @@ export interface RunOptions {
 
 /** Runs a daemon until a signal ends it; resolves with the exit code. Throws UsageError or IpvsError when it cannot start. */
 export async function run(options: RunOptions): Promise<number> {
-  const { path, name, pidFile, kernel, debug, detached, say } = options;
-  const read = (): Promise<Loaded> => load(path, undefined, !debug);
+  const { path, name, pidFile, kernel, debug, supervised, detached, say } = options;
+  const read = (): Promise<Loaded> => load(path, undefined, !debug && !supervised);
   const loaded = await read();
   const config = await accepted(loaded, say);
   // Before the pid file is there for others to send signals to.
-  const signals = catchSignals();
+  const orders = new Orders();
+  orders.obeySignals();
   const claimed = await claim(pidFile);
   if ('running' in claimed) {
     await say(`${name} is running already, with pid ${claimed.running}`);
@@ -59,11 +69,24 @@ export async function run(options: RunOptions): Promise<number> {
   };
   process.on('uncaughtException', dieLoudly);
   const world = checkWorld(options, () => log);
+  const companions = new Companions({
+    ...{ path, name, config, digest: loaded.digest, log: () => log },
+    reload: () => orders.reload(),
+    optionsFor: options.optionsFor,
+  });
   try {
     log.info(`Starting tsdirectord ${VERSION} for ${path}, pid ${process.pid}`);
     logDiagnostics(loaded, log);
-    const daemon = new Daemon(config, { kernel, log, services: world.services });
+    await companions.prepare();
+    const { observers, heldDown } = companions;
+    const daemon = new Daemon(config, { kernel, log, services: world.services, observers, heldDown });
     await daemon.start();
+    const startedAt = Date.now();
+    let configuredAt = startedAt;
+    await companions.attend(daemon, socketPath(pidFile), {
+      show: () => ({ version: VERSION, pid: process.pid, path, startedAt, configuredAt, ...daemon.snapshot() }),
+      reload: () => orders.reload(),
+    });
     log.info(
       `Started; checking ${count(config.virtuals.flatMap(({ reals }) => reals).length, 'real server')} of ${count(config.virtuals.length, 'virtual service')}`,
     );
@@ -75,22 +98,32 @@ export async function run(options: RunOptions): Promise<number> {
     const reload = async (): Promise<void> => {
       log.info(`Reloading ${path}`);
       const next = await read();
+      companions.seen(next.digest);
       logDiagnostics(next, log);
       if (next.config === undefined) throw new UsageError('it has errors', 2);
+      if (next.config.supervised !== current.supervised)
+        log.warn('supervised has changed: that counts from the next start on');
       const before = log;
       if (logSettings(next.config) !== logSettings(current)) log = await openLogger(next.config, options);
+      await companions.reconfigure(next.config);
       await daemon.reload(next.config, log);
       current = next.config;
+      configuredAt = Date.now();
       if (before !== log) await before.close();
       log.info(`Reloaded ${path}`);
     };
-    const signal = await signals.untilEnd(() =>
-      reload().catch((error) =>
-        log.error(`Cannot reload ${path}, the running configuration stays as it is: ${messageOf(error)}`),
-      ),
-    );
+    const signal = await orders.untilEnd(async () => {
+      try {
+        await reload();
+      } catch (error) {
+        log.error(`Cannot reload ${path}, the running configuration stays as it is: ${messageOf(error)}`);
+        throw error;
+      } finally {
+        companions.reloaded();
+      }
+    });
     log.info(`Stopping on ${signal}`);
-    await daemon.stop();
+    await Promise.all([daemon.stop(), companions.stop()]);
     log.info('Stopped');
     return 0;
   } catch (error) {
@@ -98,6 +131,7 @@ export async function run(options: RunOptions): Promise<number> {
     throw error;
   } finally {
     process.off('uncaughtException', dieLoudly);
+    await companions.close();
     await Promise.race([world.close(), pause(LEFT_PROCESSES_MS)]);
     await claimed.release();
     await log.close();
@@ -150,50 +184,26 @@ function logSettings(config: Config): string {
   return JSON.stringify([config.log, config.logFormat]);
 }
 
-/** Throws UsageError when the logfile cannot be opened. */
-async function openLogger(config: Config, { debug, name }: RunOptions): Promise<Logger> {
+/** Throws UsageError when the log cannot be opened. */
+async function openLogger(config: Config, { debug, supervised, name }: RunOptions): Promise<Logger> {
   // A daemon that somebody watches ends when the watcher goes away.
   const end = (): void => void process.kill(process.pid, 'SIGTERM');
   if (debug) return terminalLogger(process.stdout, process.stdout.isTTY === true, end);
-  // A syslog facility cannot be written to in this version.
-  const path = config.log.kind === 'file' ? config.log.path : DEFAULT_LOGFILE;
+  if (supervised) {
+    const sink = openStandardOutput();
+    return config.logFormat === 'json' ? jsonLogger(sink, name) : supervisedLogger(sink);
+  }
+  if (config.log.kind === 'syslog') {
+    const { facility } = config.log;
+    const onTrouble = (reason: string) => void process.stderr.write(`${name}: cannot log to syslog: ${reason}\n`);
+    const sink = await openSyslog({ facility, onTrouble });
+    return config.logFormat === 'json' ? jsonLogger(sink, name) : syslogLogger(sink);
+  }
+  const { path } = config.log;
   try {
     const sink = openLogFile(path);
     return config.logFormat === 'json' ? await jsonLogger(sink, name) : classicLogger(sink, name, process.pid);
   } catch (error) {
     throw new UsageError(`cannot open the logfile ${path}: ${messageOf(error)}`, 2, { cause: error });
   }
-}
-
-/** Catches signals from now on: none of them interrupts a start, and a second TERM does not interrupt a stop. */
-function catchSignals(): { untilEnd(onHangUp: () => Promise<void>): Promise<NodeJS.Signals> } {
-  let hungUp = false;
-  let ended: NodeJS.Signals | undefined;
-  let wake = (): void => {};
-  process.on('SIGHUP', () => {
-    hungUp = true;
-    wake();
-  });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      ended ??= signal;
-      wake();
-    });
-  }
-  return {
-    async untilEnd(onHangUp) {
-      while (ended === undefined) {
-        // Any number of hang-ups during a reload are one more reload.
-        if (hungUp) {
-          hungUp = false;
-          await onHangUp();
-        } else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      }
-      return ended;
-    },
-  };
 }

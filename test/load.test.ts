@@ -186,3 +186,15 @@ test('nobody asks for that library while no server is asked by it', async () => 
 test('the library is found where the project has it for its tests', async () => {
   expect((await loadText(ORACLE, 'a.cf')).config).toBeDefined();
 });
+
+test('who only looks at a configuration is warned of files that the daemon could perhaps write', async () => {
+  const { config, diagnostics } = await loadText(
+    `logfile = /no/such/directory/log\n${BLOCK}`,
+    'a.cf',
+    lookups,
+    true,
+    'visitor',
+  );
+  expect(config).toBeDefined();
+  expect(diagnostics).toMatchObject([{ severity: 'warning', line: 1 }]);
+});

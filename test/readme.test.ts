@@ -14,9 +14,8 @@ function directiveTable(): string {
   const rows = Object.keys(DIRECTIVES).map((name) => {
     const row = directive(name);
     if (row === undefined) throw new Error(`${name} has no row`);
-    const mark = row.pending === undefined ? '' : ' ●';
     const meaning = row.deprecated === undefined ? row.doc : `${row.doc} Deprecated: ${row.deprecated}.`;
-    return `| ${[code(name) + mark, row.scope, code(row.syntax), cell(row.byDefault), cell(meaning)].join(' | ')} |\n`;
+    return `| ${[code(name), row.scope, code(row.syntax), cell(row.byDefault), cell(meaning)].join(' | ')} |\n`;
   });
   return `| Directive | Where | Value | Default | Meaning |\n|---|---|---|---|---|\n${rows.join('')}`;
 }

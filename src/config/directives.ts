@@ -45,14 +45,9 @@ export interface Directive<T> {
   readonly repeatable?: true;
   /** The value is never shown. */
   readonly secret?: true;
-  /** Parsed and validated, but without effect yet for values where this holds. */
-  pending?(value: T): boolean;
   /** A warning that using it deserves. */
   readonly deprecated?: string;
 }
-
-const always = (): boolean => true;
-const whenTrue = (value: boolean): boolean => value;
 
 function row<T>(
   scope: Scope,
@@ -60,7 +55,7 @@ function row<T>(
   parse: ValueParser<T>,
   byDefault: string,
   doc: string,
-  more: Pick<Directive<T>, 'repeatable' | 'secret' | 'pending' | 'deprecated'> = {},
+  more: Pick<Directive<T>, 'repeatable' | 'secret' | 'deprecated'> = {},
 ): Directive<T> {
   return { scope, syntax, parse, byDefault, doc, ...more };
 }
@@ -81,21 +76,21 @@ export const DIRECTIVES = {
   fallback: row('both', 'host[:port] [gate|masq|ipip]', fallbackOf(4), 'none; gate, the port of the virtual', 'Gets the traffic of a virtual while none of its real servers is up.'),
   fallback6: row('both', '[host][:port] [gate|masq|ipip]', fallbackOf(6), 'none; gate, the port of the virtual', 'The same for IPv6.'),
   fallbackcommand: row('both', '"program [arguments]"', command, 'none', 'Run with `start|stop VIP:PORT tcp|udp` when the last real server of a virtual goes down, and when the first comes up.'),
-  emailalert: row('both', 'address[, address…]', mailAddresses, 'none', 'Who gets mail about changes.', { pending: always }),
-  emailalertfreq: row('both', 'seconds', secondsOrZero, '0', 'Time between repeated mails while a server is down; 0 sends none.', { pending: (every) => every > 0 }),
-  emailalertstatus: row('both', 'all | none | starting, running, stopping, reloading', alertStates, 'all', 'States of the daemon in which mail is sent.', { pending: (states) => states.length > 0 }),
-  smtp: row('both', 'host', quoted('a host name or address'), 'sendmail', 'Mail server for alerts.', { pending: always }),
+  emailalert: row('both', 'address[, address…]', mailAddresses, 'none', 'Who gets mail about changes.'),
+  emailalertfreq: row('both', 'seconds', secondsOrZero, '0', 'Time between repeated mails while a server is down; 0 sends none.'),
+  emailalertstatus: row('both', 'all | none | starting, running, stopping, reloading', alertStates, 'all', 'States of the daemon in which mail is sent.'),
+  smtp: row('both', 'host', quoted('a host name or address'), 'sendmail', 'Mail server for alerts.'),
 
   readdquiescent: row('global', 'yes | no', yesNo, 'no', 'yes: a server that is down and was removed by hand is put back with weight 0.'),
-  autoreload: row('global', 'yes | no', yesNo, 'no', 'Reload when the file changes.', { pending: whenTrue }),
-  callback: row('global', '"program"', absolutePath, 'none', 'Run with the name of the configuration when the file has changed.', { pending: always }),
-  execute: row('global', 'configuration', quoted('the name of a configuration'), 'none', 'Another configuration, started and stopped with this one.', { repeatable: true, pending: always }),
+  autoreload: row('global', 'yes | no', yesNo, 'no', 'Reload when the file has changed and come to rest.'),
+  callback: row('global', '"program"', absolutePath, 'none', 'Run with the path of the configuration after it has changed, and been reloaded if it is.'),
+  execute: row('global', 'configuration', quoted('the name of a configuration'), 'none', 'Another configuration, started, reloaded and stopped with this one.', { repeatable: true }),
   fork: row('global', 'yes | no', yesNo, 'no', 'Accepted: virtual services are always checked independently of each other.'),
-  supervised: row('global', 'yes | no', yesNo, 'no', 'Stay in the foreground and log to standard output.', { pending: whenTrue }),
-  logfile: row('global', '"/path" | facility', logTarget, '/var/log/ldirectord.log', 'Where log lines go.', { pending: (target) => target.kind === 'syslog' }),
+  supervised: row('global', 'yes | no', yesNo, 'no', 'Stay in the foreground and log to standard output.'),
+  logfile: row('global', '"/path" | facility', logTarget, '/var/log/ldirectord.log', 'Where log lines go: a file, or a facility of syslog.'),
   logformat: row('global', 'classic | json', oneOf('classic', 'json'), 'classic', "classic: ldirectord's lines. json: one object a line. (Ours.)"),
-  emailalertfrom: row('global', 'address', freeText, 'root', 'Sender of alert mail.', { pending: always }),
-  maintenancedir: row('global', '/path', absolutePath, 'none', 'A file in it named like a server (address:port, address or host name) takes the server out of service.', { pending: always }),
+  emailalertfrom: row('global', 'address', freeText, 'root', 'Sender of alert mail.'),
+  maintenancedir: row('global', '/path', absolutePath, 'none', 'A file in it named like a server (address:port, address or host name) takes the server out of service.'),
 
   real: row('virtual', 'host[->host][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(4), 'weight 1, the port of the virtual', 'A real server, or a range of them.', { repeatable: true }),
   real6: row('virtual', '[host][->[host]][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(6), 'weight 1, the port of the virtual', 'The same for IPv6.', { repeatable: true }),
@@ -124,9 +119,9 @@ export const DIRECTIVES = {
   netmask: row('virtual', 'w.x.y.z | prefix length', netmask, 'each client for itself', 'Group clients for persistence: a dotted quad for IPv4, 1..128 for IPv6.'),
   protocol: row('virtual', 'tcp | udp | fwm', oneOf('tcp', 'udp', 'fwm'), 'tcp; udp on port 53; fwm for a mark', 'What is balanced.'),
   ops: row('virtual', 'yes | no', yesNo, 'no', 'One-packet scheduling, for UDP.'),
-  monitorfile: row('virtual', '"/path"', absolutePath, 'none', 'A line for every check goes to this file.', { pending: always }),
-  servicename: row('virtual', 'text', freeText, 'none', 'Name of the service in alert mail.', { pending: always }),
-  comment: row('virtual', 'text', freeText, 'none', 'Note that goes into alert mail.', { pending: always }),
+  monitorfile: row('virtual', '"/path"', absolutePath, 'none', 'A line for every check of a real server goes to this file.'),
+  servicename: row('virtual', 'text', freeText, 'none', 'Name of the service in alert mail.'),
+  comment: row('virtual', 'text', freeText, 'none', 'Note that goes into alert mail.'),
   load: row('virtual', '"text"', quoted('text'), 'none', 'Accepted for old files; ldirectord does nothing with it either.'),
 } as const satisfies Record<string, Directive<unknown>>;
 

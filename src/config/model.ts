@@ -274,6 +274,8 @@ export interface Real {
   readonly lowerThreshold: number;
   readonly upperThreshold: number;
   readonly check: CheckPlan;
+  /** What lines of the virtual's monitorfile say of it; absent when there is none. */
+  readonly monitorWords?: string;
 }
 
 /** Where traffic goes while no real server is up. */

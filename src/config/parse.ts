@@ -136,8 +136,6 @@ function store(target: Given, entry: ConfigLine, row: Directive<unknown>, diagno
     warn(`${name} is given again`, `this one counts, not that of line ${before.place.line}`);
   if (bare) warn('supervised stands alone', 'it means yes; write supervised = yes');
   if (row.deprecated !== undefined) warn(`${name} is deprecated`, row.deprecated);
-  if (row.pending?.(value))
-    warn(`${name} has no effect yet`, 'this version reads and checks it, and does nothing with it');
   list.push({ value, place: placeOf(valueSpotOf(entry)) });
 }
 

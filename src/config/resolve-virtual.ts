@@ -16,6 +16,7 @@ import {
   type Target,
   type Virtual,
 } from './model.ts';
+import { monitorWords } from './monitor-words.ts';
 import type { Names } from './names.ts';
 import { serverNameOf } from './negotiate.ts';
 import type { DraftVirtual } from './parse.ts';
@@ -280,6 +281,7 @@ export class BlockResolver {
       );
     if (size > MAX_RANGE)
       throw new Problem(text.spot, `this range has ${size} servers`, `at most ${MAX_RANGE} are possible`);
+    const hasMonitor = this.#own('monitorfile') !== undefined;
     return Array.from({ length: Number(size) }, (_, index): Real => {
       const target: Target = {
         address: numberToAddress(first + BigInt(index), text.family),
@@ -302,6 +304,15 @@ export class BlockResolver {
         lowerThreshold: text.lowerThreshold,
         upperThreshold: text.upperThreshold,
         check,
+        ...(hasMonitor
+          ? {
+              monitorWords: monitorWords(
+                settings,
+                { ...target, weight: text.weight, forwarding: text.forwarding },
+                text,
+              ),
+            }
+          : {}),
       };
     });
   }

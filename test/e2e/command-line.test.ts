@@ -191,7 +191,7 @@ describe('configurations that cannot be used', () => {
   });
 
   test('warnings are told, and it starts', async () => {
-    const site = new Site('autoreload = yes\nvirtual = 10.0.0.1:80\n\tchecktype = on\n\treal = 10.0.0.2 gate\n');
+    const site = new Site('checkcount = 2\nvirtual = 10.0.0.1:80\n\tchecktype = on\n\treal = 10.0.0.2 gate\n');
     const ran = await site.run('start');
     expect(ran.code).toBe(0);
     expect(ran.stderr).toContain(`${site.config}:2:`);

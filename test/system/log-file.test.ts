@@ -28,7 +28,7 @@ test('appends, and writes everything before it is closed', async () => {
   const path = join(scratch(), 'log');
   for (const line of ['one\n', 'two\n']) {
     const log = openLogFile(path);
-    log.write(line);
+    log.write(line, 'info');
     await log.close();
   }
   expect(read(path)).toBe('one\ntwo\n');
@@ -38,7 +38,7 @@ test('a line after the close is nobody’s, and a second close does nothing', as
   const path = join(scratch(), 'log');
   const log = openLogFile(path);
   await log.close();
-  log.write('late\n');
+  log.write('late\n', 'info');
   await log.close();
   expect(read(path)).toBe('');
 });
@@ -64,12 +64,12 @@ test.each<[string, (path: string) => void]>([
   const path = join(scratch(), 'logs', 'log');
   mkdirSync(join(path, '..'));
   const log = openLogFile(path, LOOK_MS);
-  log.write('before\n');
+  log.write('before\n', 'info');
   await until('the first line', () => read(path) === 'before\n');
   rotate(path);
   await until('a new file', () => read(path) === '' && readable(path));
   // The very first line goes to the new file.
-  log.write('after\n');
+  log.write('after\n', 'info');
   await until(
     'the next line',
     () => read(path) === 'after\n',
@@ -94,12 +94,12 @@ test('a full disk: what waits is bounded, what is lost is told once, and the clo
   const log = openLogFile(path, LOOK_MS);
   await until('the full disk', () => readdirSync('/proc/self/fd').some((fd) => linkOf(fd) === '/dev/full'));
   const line = `${'x'.repeat(65_535)}\n`;
-  for (let index = 0; index < 100; index++) log.write(line);
+  for (let index = 0; index < 100; index++) log.write(line, 'info');
   unlinkSync(path);
   // Just as many lines as there may wait.
   await until('room again', () => read(path).length === 4 * 1024 * 1024);
-  log.write('next\n');
-  log.write('and next\n');
+  log.write('next\n', 'info');
+  log.write('and next\n', 'info');
   await until('the lines after it', () => read(path).endsWith('next\nand next\n'));
   expect(
     read(path)
@@ -121,7 +121,7 @@ test('closing on a full disk ends soon', async () => {
   const path = join(scratch(), 'log');
   symlinkSync('/dev/full', path);
   const log = openLogFile(path);
-  log.write('never to be seen\n');
+  log.write('never to be seen\n', 'info');
   const began = performance.now();
   await log.close();
   expect(performance.now() - began).toBeLessThan(3_000);

@@ -1,0 +1,60 @@
+// What a running daemon is told to do, by signals and by whoever asks it: reload, one at a time, until it is told to end.
+
+interface Waiter {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export class Orders {
+  #waiters: Waiter[] = [];
+  #reloadWanted = false;
+  #ended: NodeJS.Signals | undefined;
+  #wake = (): void => {};
+
+  /** From now on signals are orders: none of them interrupts a start, and a second TERM does not interrupt a stop. */
+  obeySignals(): void {
+    process.on('SIGHUP', () => this.#wantReload());
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.end(signal));
+  }
+
+  /** Resolves when a reload that began after this call is done; rejects with why it failed, or when the daemon ends first. */
+  reload(): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(new Error('this daemon is stopping'));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#wantReload();
+    });
+  }
+
+  end(signal: NodeJS.Signals): void {
+    this.#ended ??= signal;
+    this.#wake();
+  }
+
+  /** Carries out reloads as they are ordered; resolves with the signal that ends it. Any number of orders during a reload are one more. */
+  async untilEnd(reload: () => Promise<void>): Promise<NodeJS.Signals> {
+    while (this.#ended === undefined) {
+      if (this.#reloadWanted) {
+        this.#reloadWanted = false;
+        const waiters = this.#waiters.splice(0);
+        try {
+          await reload();
+          for (const { resolve } of waiters) resolve();
+        } catch (error) {
+          for (const { reject } of waiters) reject(error);
+        }
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+    for (const { reject } of this.#waiters.splice(0)) reject(new Error('this daemon is stopping'));
+    return this.#ended;
+  }
+
+  #wantReload(): void {
+    this.#reloadWanted = true;
+    this.#wake();
+  }
+}

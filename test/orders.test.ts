@@ -1,0 +1,64 @@
+// Orders to a running daemon: one reload at a time, each that waits learns how the one that began after its call went.
+import { expect, test } from 'vitest';
+import { Orders } from '../src/orders.ts';
+import { until } from './until.ts';
+
+/** Reloads that end when they are told to. */
+function carriedOut(orders: Orders) {
+  const begun: { done(error?: Error): void }[] = [];
+  const ended = orders.untilEnd(
+    () =>
+      new Promise((resolve, reject) => {
+        begun.push({ done: (error) => (error === undefined ? resolve() : reject(error)) });
+      }),
+  );
+  return { begun, ended, reaches: (count: number) => until(`reload ${count}`, () => begun.length === count) };
+}
+
+test('a reload is waited for, and its failure is told', async () => {
+  const orders = new Orders();
+  const { begun, ended, reaches } = carriedOut(orders);
+  const first = orders.reload();
+  await reaches(1);
+  begun[0]?.done();
+  await first;
+  const second = orders.reload();
+  await reaches(2);
+  begun[1]?.done(new Error('it has errors'));
+  await expect(second).rejects.toThrow('it has errors');
+  orders.end('SIGTERM');
+  expect(await ended).toBe('SIGTERM');
+});
+
+test('any number of orders during a reload are one more', async () => {
+  const orders = new Orders();
+  const { begun, ended, reaches } = carriedOut(orders);
+  const first = orders.reload();
+  await reaches(1);
+  const storm = Promise.all(Array.from({ length: 1000 }, () => orders.reload()));
+  begun[0]?.done();
+  await first;
+  await reaches(2);
+  begun[1]?.done();
+  await storm;
+  orders.end('SIGINT');
+  expect(await ended).toBe('SIGINT');
+  expect(begun).toHaveLength(2);
+});
+
+test('an end during a reload waits for it, the first signal counts, and nobody is left waiting', async () => {
+  const orders = new Orders();
+  const { begun, ended, reaches } = carriedOut(orders);
+  const first = orders.reload();
+  await reaches(1);
+  const late = orders.reload();
+  late.catch(() => {});
+  orders.end('SIGTERM');
+  orders.end('SIGINT');
+  begun[0]?.done();
+  await first;
+  expect(await ended).toBe('SIGTERM');
+  await expect(late).rejects.toThrow('this daemon is stopping');
+  await expect(orders.reload()).rejects.toThrow('this daemon is stopping');
+  expect(begun).toHaveLength(1);
+});

@@ -1,0 +1,91 @@
+// The control socket: one question, one answer; only for its owner; nobody can hold or flood the daemon through it.
+import { statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { askDaemon, type Handlers, listenForControl, socketPath } from '../../src/status/control.ts';
+import { scratch } from '../scratch.ts';
+import { until } from '../until.ts';
+
+test.each([
+  ['/var/run/ldirectord.ldirectord.cf.pid', '/run/tsdirectord/ldirectord.cf.sock'],
+  ['/run/ldirectord.a.pid', '/run/tsdirectord/a.sock'],
+  ['/tmp/x/try.pid', '/tmp/x/try.sock'],
+])('the socket of %s is %s', (pidFile, socket) => {
+  expect(socketPath(pidFile)).toBe(socket);
+});
+
+async function listen(handlers: Handlers) {
+  const path = join(scratch(), 'sub', 'a.sock');
+  const control = await listenForControl(path, handlers);
+  onTestFinished(() => control.close());
+  return { path, control, ask: (op: string) => askDaemon(path, { op }, 2_000) };
+}
+
+describe('asking', () => {
+  test('the answer, and the error in words', async () => {
+    const { ask } = await listen({
+      show: () => ({ a: 'ü'.repeat(300_000) }),
+      fail: () => Promise.reject(new Error('it has errors')),
+    });
+    expect(await ask('show')).toEqual({ a: 'ü'.repeat(300_000) });
+    await expect(ask('fail')).rejects.toThrow('it has errors');
+    await expect(ask('toString')).rejects.toThrow('this daemon does not know "toString"');
+  });
+
+  test('an answer may take its time, but not for ever', async () => {
+    const { path } = await listen({ never: () => new Promise(() => {}) });
+    await expect(askDaemon(path, { op: 'never' }, 100)).rejects.toThrow('the daemon did not answer within 0.1 s');
+  });
+
+  test('nobody there', async () => {
+    const path = join(scratch(), 'a.sock');
+    await expect(askDaemon(path, { op: 'show' }, 1_000)).rejects.toMatchObject({ code: 'ENOENT' });
+    writeFileSync(path, '');
+    await expect(askDaemon(path, { op: 'show' }, 1_000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+describe('listening', () => {
+  test('for nobody else, also where something lies in the way; the path goes with it', async () => {
+    const { path, control } = await listen({});
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await control.close();
+    expect(() => statSync(path)).toThrow('ENOENT');
+    writeFileSync(path, 'left behind');
+    const again = await listenForControl(path, { show: () => 1 });
+    expect(await askDaemon(path, { op: 'show' }, 1_000)).toBe(1);
+    await again.close();
+  });
+
+  test.each([
+    ['garbage', 'GET / HTTP/1.1\n', '{"error":'],
+    ['an endless question', 'x'.repeat(10_000), ''],
+    ['a question that is none', '[]\n', '{"error":'],
+    ['null', 'null\n', '{"error":'],
+  ])('%s harms nobody', async (_, text, said) => {
+    const { path, ask } = await listen({ show: () => 1 });
+    let heard = '';
+    let closed = false;
+    const socket = connect(path);
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      heard += chunk;
+    });
+    socket.on('close', () => {
+      closed = true;
+    });
+    socket.write(text);
+    await until('the end', () => closed);
+    expect(heard.startsWith(said)).toBe(true);
+    expect(await ask('show')).toBe(1);
+  });
+
+  test('whoever connects and says nothing does not keep it from ending', async () => {
+    const { path, control } = await listen({});
+    const sockets = Array.from({ length: 10 }, () => connect(path).on('error', () => {}));
+    await until('all connected', () => sockets.every(({ readyState }) => readyState === 'open'));
+    await control.close();
+    await until('all closed', () => sockets.every(({ destroyed }) => destroyed));
+  });
+});
