@@ -3,7 +3,7 @@
 import { realpathSync } from 'node:fs';
 import { Alerts } from './alerts.ts';
 import { Callback } from './callback.ts';
-import type { Config, Real, Virtual } from './config/model.ts';
+import type { Config } from './config/model.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { messageOf } from './errors.ts';
 import { Executed, type OtherAction } from './execute.ts';
@@ -86,10 +86,9 @@ export class Companions {
     return [this.#alerts, this.#monitorFiles];
   }
 
-  readonly heldDown = (virtual: Virtual, real: Real): string | undefined => {
-    const reason = this.#maintenance.reasonFor(virtual, real);
-    return reason && `maintenance: ${reason}`;
-  };
+  get heldDown(): Maintenance['holdsDown'] {
+    return this.#maintenance.holdsDown;
+  }
 
   /** Before the daemon starts. */
   async prepare(): Promise<void> {

@@ -94,6 +94,12 @@ export class Maintenance {
     return undefined;
   }
 
+  /** The same as a reason that stands by itself. */
+  readonly holdsDown = (virtual: Virtual, real: Real): string | undefined => {
+    const reason = this.reasonFor(virtual, real);
+    return reason && `maintenance: ${reason}`;
+  };
+
   close(): void {
     this.#files?.close();
     this.#names.close();

@@ -1,8 +1,11 @@
 // plan: the edits that a start would make to the kernel's table as it is now, as commands with their reasons; none is made.
 import { type Outlook, outlook } from '../ipvs/outlook.ts';
 import { load } from '../load.ts';
+import type { Logger } from '../log.ts';
+import { Maintenance } from '../maintenance.ts';
 import { accepted } from '../run.ts';
 import { readOwner } from '../system/pid-file.ts';
+import { reverseLookup } from '../system/reverse-lookup.ts';
 import { type Call, configPath, err, kernelOf, print } from './call.ts';
 
 const NOTHING_TO_DO = 0;
@@ -16,11 +19,17 @@ export async function plan(call: Call): Promise<number> {
   const config = await accepted(await load(path, undefined, false), err, process.stderr.isTTY === true);
   const kernel = await kernelOf(call.flags);
   const [table, owner] = await Promise.all([kernel.read({ thresholds: true }), readOwner(call.pidFile)]);
-  const found = outlook(config, table);
+  const maintenance = new Maintenance({ reverse: reverseLookup, log: () => WARNINGS_ONLY, onChange: () => {} });
+  await maintenance.follow(config);
+  const found = outlook(config, table, maintenance.holdsDown);
+  maintenance.close();
   const running = owner.state === 'running' ? owner.pid : undefined;
   await print(`${[...heading(path, running, call.flags.ipvs), ...body(found)].join('\n')}\n`);
   return found.steps.length === 0 ? NOTHING_TO_DO : SOMETHING_TO_DO;
 }
+
+/** Who is in maintenance stands in the plan itself. */
+const WARNINGS_ONLY: Logger = { verbose: false, error: err, warn: err, info() {}, debug() {}, close() {} };
 
 function heading(path: string, running: number | undefined, ipvs: 'kernel' | 'memory'): string[] {
   const table = ipvs === 'memory' ? 'an empty table' : "the kernel's table as it is now";

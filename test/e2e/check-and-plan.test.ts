@@ -165,6 +165,18 @@ describe('plan', () => {
     ]);
   });
 
+  test('a server in maintenance goes out of service', async () => {
+    const site = new Site();
+    site.configure(`maintenancedir = ${site.dir}\n${GOOD}`);
+    writeFileSync(join(site.dir, '10.0.0.3:80'), '');
+    const ipvsadm = fakeIpvsadm(site, `-A -t 10.0.0.1:80 -s wrr\n${IN_SERVICE}`);
+    const ran = await exec(['plan', '-f', site.config, '--ipvsadm', ipvsadm, '--pid-file', site.pidFile]);
+    expect(ran.stdout.split('\n').slice(1)).toEqual([
+      `ipvsadm -e -t 10.0.0.1:80 -r 10.0.0.3:80 -g -w 0  # weight 5 -> 0: maintenance: file 10.0.0.3:80 in ${site.dir}`,
+      '',
+    ]);
+  });
+
   test('a configuration with errors: 2; a table that cannot be read: 1', async () => {
     expect(await new Site(BROKEN).run('plan')).toMatchObject({
       code: 2,
