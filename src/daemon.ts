@@ -193,8 +193,10 @@ export class Daemon {
     const virtual = this.#virtuals.get(serviceKey(edit.service));
     if (virtual === undefined) return;
     const server = destinationKey(edit.destination);
-    // A server that waits for its first check has not changed.
-    if (edit.role === 'real' && this.#health.get(`${virtualKey(virtual)} ${server}`)?.state === 'unknown') return;
+    const state = this.#health.get(`${virtualKey(virtual)} ${server}`)?.state;
+    // A server that waits for its first check has not changed; one that leaves is told of when it is gone.
+    if (edit.role === 'real' && (state === 'unknown' || (state === undefined && edit.kind !== 'delete-destination')))
+      return;
     this.#tellChange({
       virtual,
       id: `${server} (${virtualName(virtual)})`,

@@ -1,5 +1,6 @@
 // The only writer of the kernel's table: reads, plans, applies, reads back. Never overlaps itself.
 import { virtualName } from './config/model.ts';
+import { Departures } from './departures.ts';
 import { messageOf } from './errors.ts';
 import type { Desired } from './ipvs/desired.ts';
 import { type Edit, editLine } from './ipvs/edit.ts';
@@ -13,6 +14,8 @@ import type { Logger } from './log.ts';
 /** Wait before something that failed is tried again; doubled each time, up to a minute. */
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
+/** How long a server that is no longer configured is given to answer what it was asked. */
+const DRAIN_MS = 1_000;
 
 /** The table as it was read, and whether its thresholds were. */
 interface Reading {
@@ -47,6 +50,8 @@ export class Reconciler {
   /** What is wrong now; said once, not at every try. */
   #trouble: string | undefined;
   #closed = false;
+  readonly #departures = new Departures(DRAIN_MS);
+  #drainTimer: NodeJS.Timeout | undefined;
 
   constructor({ kernel, log, desired, onEdit = () => {}, retryMs = RETRY_MS }: ReconcilerParts) {
     this.#kernel = kernel;
@@ -89,6 +94,7 @@ export class Reconciler {
   async stop(keys: ReadonlySet<string>): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#drainTimer);
     await this.#running;
     if (keys.size === 0) return;
     const actual = await this.#kernel.read({ thresholds: false });
@@ -124,9 +130,12 @@ export class Reconciler {
     try {
       const desired = this.#desired();
       const before = await this.#read(desired, takeOver, fresh);
-      const edits = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
+      const planned = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
+      const edits = this.#departures.delay(planned, desired, takeOver);
+      clearTimeout(this.#drainTimer);
+      if (this.#departures.draining) this.#drainTimer = setTimeout(() => void this.reconcile(), DRAIN_MS);
       if (edits.length === 0) {
-        this.#settled = settle(desired, this.#settled, [], before.table);
+        this.#settled = this.#departures.weightless(settle(desired, this.#settled, [], before.table));
         this.#recovered();
         return before;
       }
@@ -135,7 +144,7 @@ export class Reconciler {
       const { thresholds } = before;
       const after = await this.#kernel.read({ thresholds });
       const failed = this.#report(edits, complaints, after, takeOver ? 'start' : 'run');
-      this.#settled = settle(desired, this.#settled, failed, after);
+      this.#settled = this.#departures.weightless(settle(desired, this.#settled, failed, after));
       // A foreign server that could not be removed would otherwise be forgotten.
       if (failed.length > 0) this.#takeOver ||= takeOver;
       if (this.#log().verbose) this.#log().debug(`the table is now\n${formatList(after).trimEnd()}`);

@@ -270,9 +270,39 @@ describe('reload', () => {
     await reload(`${text}\treal = ${at(second)} masq 4\n`);
     expect(kernel.edits.slice(length)).toEqual([`-a -t 10.0.0.1:80 -r ${at(second)} -m -w 0`]);
     await reaches(`${vip()} > ${at(first)} 3`, `${vip()} > ${at(second)} 4`);
+    const before = kernel.edits.length;
     await reload(`${QUIET}${virtual(80, [], '\tcheckinterval = 60\n')}\treal = ${at(second)} masq 4\n`);
-    expect(kernel.servers).toEqual([`${vip()} > ${at(second)} 4`]);
+    await reaches(`${vip()} > ${at(second)} 4`);
+    // What it was asked before it answers: the kernel drops the packets of connections to a server that is deleted.
+    const leaving = `-t 10.0.0.1:80 -r ${at(first)}`;
+    expect(kernel.edits.slice(before)).toEqual([`-e ${leaving} -m -w 0`, `-d ${leaving}`]);
     expect([first.hits, second.hits]).toEqual([1, 1]);
+  });
+
+  test('servers that are exchanged for others serve until one of those can', async () => {
+    const [old, next] = [await WebServer.start(), await WebServer.start()];
+    const { daemon, kernel, reaches, reload } = daemonOf(QUIET + virtual(80, [old]));
+    await daemon.start();
+    await reaches(`${vip()} > ${at(old)} 3`);
+    next.mood = 'hang';
+    await reload(QUIET + virtual(80, [next]));
+    expect(kernel.servers.sort()).toEqual([`${vip()} > ${at(old)} 3`, `${vip()} > ${at(next)} 0`].sort());
+    next.mood = 'broken';
+    next.closeConnections();
+    // Its first check has failed: nobody is left to wait for.
+    await reaches(`${vip()} > ${at(next)} 0`);
+  });
+
+  test('a server that comes back while it leaves, stays', async () => {
+    const [first, second] = [await WebServer.start(), await WebServer.start()];
+    const both = QUIET + virtual(80, [first, second]);
+    const { daemon, reaches, reload } = daemonOf(both);
+    await daemon.start();
+    await reaches(`${vip()} > ${at(first)} 3`, `${vip()} > ${at(second)} 3`);
+    await reload(QUIET + virtual(80, [second]));
+    await reaches(`${vip()} > ${at(first)} 0`, `${vip()} > ${at(second)} 3`);
+    await reload(both);
+    await reaches(`${vip()} > ${at(first)} 3`, `${vip()} > ${at(second)} 3`);
   });
 
   test('keeps failure counts', async () => {

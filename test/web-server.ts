@@ -30,6 +30,11 @@ export class WebServer {
     return web;
   }
 
+  /** Ends what hangs. */
+  closeConnections(): void {
+    this.#server.closeAllConnections();
+  }
+
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());

@@ -20,6 +20,8 @@ export interface DesiredDestination extends Destination {
 }
 
 export interface DesiredService extends ServiceId, ServiceOptions {
+  /** No server has traffic yet, and one waits for its first check. */
+  readonly awaitsFirstCheck: boolean;
   readonly destinations: ReadonlyMap<string, DesiredDestination>;
 }
 
@@ -68,6 +70,9 @@ export function desiredTable(config: Config, stateOf: StateOf): Desired {
       persistentSeconds: virtual.persistentSeconds,
       ...(netmask === undefined || isFullMask(netmask, family) ? {} : { netmask }),
       onePacket: virtual.onePacket,
+      awaitsFirstCheck:
+        virtual.reals.some((real) => stateOf(virtual, real) === 'unknown') &&
+        !virtual.reals.some((real) => stateOf(virtual, real) === 'up'),
       destinations,
     });
   }

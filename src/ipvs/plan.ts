@@ -123,7 +123,8 @@ export function settle(desired: Desired, settled: Desired, failed: readonly Edit
     }
     // A service that could not be edited is remembered as what it still is.
     const { destinations: _, ...options } = has;
-    result.set(key, { ...(unreached.has(key) ? options : wanted), destinations });
+    const { awaitsFirstCheck } = wanted;
+    result.set(key, { awaitsFirstCheck, ...(unreached.has(key) ? options : wanted), destinations });
   }
   for (const [key, service] of settled) {
     if (!desired.has(key) && actual.has(key)) result.set(key, service);
@@ -131,7 +132,7 @@ export function settle(desired: Desired, settled: Desired, failed: readonly Edit
   return result;
 }
 
-function editTarget(edit: Edit): string {
+export function editTarget(edit: Edit): string {
   const key = serviceKey(edit.service);
   return 'destination' in edit ? `${key} ${destinationKey(edit.destination)}` : key;
 }

@@ -59,7 +59,7 @@ const desired: fc.Arbitrary<Desired> = fc.tuple(table, fc.infiniteStream(whenMis
   return new Map(
     [...tables].map(([key, each]): [string, DesiredService] => {
       const destinations = new Map([...each.destinations].map(([name, one]) => [name, wanted(one)] as const));
-      return [key, { ...each, destinations }];
+      return [key, { ...each, awaitsFirstCheck: false, destinations }];
     }),
   );
 });
