@@ -15,6 +15,9 @@ const PLAN: Plan = [
   ['article', 'scale', 'traffic'],
   ['services:ldirectord'],
   ['services:tsdirectord'],
+  ['clients:tsdirectord'],
+  ['clients:ldirectord'],
+  ['crash'],
   ...[1, 2, 3, 4].map((part) => [`compare:${part}/4`]),
 ];
 const DEADLINE_MS = 400_000;

@@ -1,6 +1,10 @@
 // A program that runs on a machine of the lab and does as it is told over IPC: many web servers in one process, each with a
-// behaviour that can be changed while it runs, and web requests whose answers it counts by server.
-import { connect, createServer, type Server, type Socket } from 'node:net';
+// behaviour that can be changed while it runs, and web requests whose answers it counts by server; requests that go on until
+// told otherwise; echo servers, and connections to them that stay open.
+import { createServer, type Server, type Socket } from 'node:net';
+import { EchoServer, OpenConnections } from './open-connections.ts';
+import { SteadyClient } from './steady-client.ts';
+import { ask } from './web-request.ts';
 
 /**
  * ok: 200 "found". error: 500. other: 200, another text. silent: accepts and says nothing. reset: resets what connects.
@@ -24,7 +28,13 @@ export type Request =
   | { readonly op: 'serve'; readonly listeners: readonly Listener[] }
   | { readonly op: 'behave'; readonly at: string; readonly behaviour: Behaviour }
   | { readonly op: 'hits'; readonly at: string }
-  | { readonly op: 'get'; readonly url: string; readonly count: number; readonly from?: string };
+  | { readonly op: 'get'; readonly url: string; readonly count: number; readonly from?: string }
+  | { readonly op: 'keep asking'; readonly url: string; readonly from: readonly string[] }
+  | { readonly op: 'toll' }
+  | { readonly op: 'stop asking' }
+  | { readonly op: 'serve echo'; readonly listeners: readonly Listener[] }
+  | { readonly op: 'open'; readonly count: number; readonly host: string; readonly port: number; readonly from: string }
+  | { readonly op: 'connections' };
 
 export interface Reply {
   readonly id: number;
@@ -32,7 +42,6 @@ export interface Reply {
   readonly error?: string;
 }
 
-const REQUEST_DEADLINE_MS = 3_000;
 const AT_ONCE = 4;
 
 class WebServer {
@@ -101,32 +110,9 @@ function say(socket: Socket, status: string, server: string, body: string): void
   socket.end(`${fields.join('\r\n')}\r\n\r\n${body}\n`);
 }
 
-/** One request on a fresh connection; the name of the server that answered 200. */
-function ask(url: string, from?: string): Promise<string> {
-  const { hostname, port, pathname } = new URL(url);
-  return new Promise((resolve) => {
-    const host = hostname.replace(/^\[|\]$/g, '');
-    const socket = connect({ host, port: Number(port || 80), ...(from === undefined ? {} : { localAddress: from }) });
-    let answer = '';
-    const timer = setTimeout(() => socket.destroy(new Error('timeout')), REQUEST_DEADLINE_MS);
-    socket.setEncoding('latin1').on('data', (text: string) => {
-      answer += text;
-    });
-    socket.on('connect', () => socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`));
-    let failure = '';
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      failure = `error: ${error.code ?? error.message}`;
-    });
-    socket.on('close', () => {
-      clearTimeout(timer);
-      const status = /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'no answer';
-      const name = /^X-Server: (.*)\r$/m.exec(answer)?.[1] ?? '?';
-      resolve(failure || (status === '200' ? name : `error: ${status}`));
-    });
-  });
-}
-
 const servers = new Map<string, WebServer>();
+const steadyClient = new SteadyClient();
+const connections = new OpenConnections();
 
 function server(at: string): WebServer {
   const found = servers.get(at);
@@ -155,13 +141,26 @@ async function perform(request: Request): Promise<unknown> {
       let left = request.count;
       const worker = async (): Promise<void> => {
         while (left-- > 0) {
-          const name = await ask(request.url, request.from);
+          const name = await ask(request.url, request);
           tally[name] = (tally[name] ?? 0) + 1;
         }
       };
       await Promise.all(Array.from({ length: Math.min(AT_ONCE, request.count) }, worker));
       return tally;
     }
+    case 'keep asking':
+      return steadyClient.begin(request.url, request.from);
+    case 'toll':
+      return steadyClient.toll();
+    case 'stop asking':
+      return steadyClient.end();
+    case 'serve echo':
+      await Promise.all(request.listeners.map((listener) => new EchoServer(listener).listen()));
+      return undefined;
+    case 'open':
+      return connections.open(request.count, request);
+    case 'connections':
+      return connections.states();
   }
 }
 

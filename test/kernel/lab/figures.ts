@@ -6,6 +6,11 @@ export function figure(what: string, ms: number, boundMs?: number): void {
   console.log(`     figure: ${what}: ${seconds(ms)}${bound}`);
 }
 
+/** Prints how many of how many. */
+export function count(what: string, number: number, of: number): void {
+  console.log(`     figure: ${what}: ${number} of ${of}`);
+}
+
 /** Runs the work and returns what it took, in ms. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();

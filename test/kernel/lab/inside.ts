@@ -5,6 +5,8 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   scale: () => import('../scale.test.ts'),
   traffic: () => import('../traffic.test.ts'),
   services: () => import('../services.test.ts'),
+  clients: () => import('../clients.test.ts'),
+  crash: () => import('../crash.test.ts'),
   compare: () => import('../compare.test.ts'),
 };
 
