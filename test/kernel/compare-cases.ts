@@ -3,6 +3,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  becomes,
+  byHup,
+  byReload,
+  CALLBACK,
+  callbackCalls,
+  inPlace,
+  lastMonitorLines,
+  MAINTENANCE_DIRECTORY,
+  maintenance,
+  withoutMaintenance,
+} from './compare-steps.ts';
 import type { Behaviour } from './lab/agent.ts';
 import type { Director } from './lab/director.ts';
 
@@ -131,6 +143,101 @@ export const CASES: readonly Case[] = [
     ],
   },
   { name: 'names' },
+  {
+    name: 'maintenance',
+    files: MAINTENANCE_DIRECTORY,
+    steps: [
+      maintenance('by address and port', ['10.8.8.48:80', '[fd00:8:8::48]:80']),
+      maintenance('by address', ['10.8.8.49', '10.8.8.51', '[fd00:8:8::49]']),
+      maintenance('by name', ['real50']),
+      restart,
+      maintenance('some out', [], ['10.8.8.48:80', '[fd00:8:8::48]:80']),
+      maintenance('all out', [], ['10.8.8.49', '10.8.8.51', '[fd00:8:8::49]', 'real50']),
+    ],
+  },
+  {
+    name: 'maintenance-quiescent-no',
+    files: MAINTENANCE_DIRECTORY,
+    steps: [
+      maintenance('by host name', ['real50.lab.example', 'real51.lab.example:81', '10.8.8.80:81', '10.8.8.8']),
+      maintenance('by short name and port', ['real51:80']),
+      { ...maintenance('fall in maintenance', ['10.8.8.80']), reals: { '10.8.8.80:80': 'error' } },
+      maintenance('out while down', [], ['10.8.8.80', 'real50.lab.example']),
+      rise('10.8.8.80:80'),
+      maintenance('in capitals', ['REAL50']),
+      withoutMaintenance('the directory gone'),
+    ],
+  },
+  {
+    name: 'autoreload',
+    files: CALLBACK,
+    also: callbackCalls,
+    steps: [
+      inPlace('weight'),
+      inPlace('servers added'),
+      inPlace('server removed'),
+      inPlace('virtual added'),
+      inPlace('virtual removed'),
+      inPlace('scheduler'),
+      inPlace('broken'),
+      inPlace('repaired'),
+      becomes('empty', ''),
+    ],
+  },
+  {
+    name: 'autoreload-no',
+    files: CALLBACK,
+    also: callbackCalls,
+    steps: [inPlace('weight'), byReload('servers added')],
+  },
+  {
+    name: 'reload-steps',
+    steps: [
+      byReload('weight'),
+      byReload('servers added'),
+      byReload('server removed'),
+      byReload('virtual added'),
+      byReload('virtual removed'),
+      byReload('scheduler'),
+      byReload('forwarding'),
+      byReload('quiescent = no'),
+      byReload('all fail, and a fallback'),
+      byReload('none fails'),
+      byHup('broken'),
+      fall('10.8.8.70:80'),
+      byHup('repaired'),
+      rise('10.8.8.70:80'),
+    ],
+  },
+  {
+    name: 'reload-directives',
+    files: MAINTENANCE_DIRECTORY,
+    steps: [
+      byReload('persistence away'),
+      byReload('another fallback'),
+      byReload('fallback away'),
+      byReload('on to negotiate'),
+      byReload('protocol'),
+      maintenance('in maintenance', ['10.8.8.54']),
+      byReload('weight in maintenance'),
+      byReload('quiescent = yes'),
+      byReload('another address'),
+      byReload('no maintenance'),
+    ],
+  },
+  {
+    name: 'cleanstop-mixed',
+    steps: [stop, { name: 'start again', each: (director) => director.must('start') }],
+  },
+  {
+    name: 'monitorfile',
+    files: { ...MAINTENANCE_DIRECTORY, '/run/check': '#!/bin/sh\ntest "$3" = 10.8.8.51\n' },
+    also: lastMonitorLines('/run/monitor.log', '/run/monitor-5.log'),
+    steps: [
+      { ...maintenance('fall and maintenance', ['10.8.8.48:80']), reals: { '10.8.8.69:80': 'error' } },
+      { ...maintenance('rise', [], ['10.8.8.48:80']), reals: { '10.8.8.69:80': 'ok' } },
+    ],
+  },
 ];
 
 /** Where tsdirectord's table is meant to differ from ldirectord's: the lines of `ipvsadm -Sn` in question, and why. */
@@ -159,6 +266,13 @@ export const DIFFERENCES: readonly Difference[] = [
     tsdirectord: ['-a -t [fd00:8:8::45]:80 -r [fd00:8:8::49]:80 -m -w 2'],
     why: 'the same over IPv6',
   },
+  ...['start', 'fall and maintenance', 'rise'].map((step) => ({
+    case: 'monitorfile',
+    step,
+    ldirectord: ['-a -t 10.8.8.45:82 -r 10.8.8.52:0 -m -w 0'],
+    tsdirectord: ['-a -t 10.8.8.45:82 -r 10.8.8.52:82 -m -w 0'],
+    why: "the same, while the monitorfile's lines have the port as configured in both",
+  })),
   ...STARTED.map((step) => ({
     case: 'forwarding',
     step,
@@ -214,6 +328,41 @@ export const DIFFERENCES: readonly Difference[] = [
     tsdirectord: ['-a -t 10.8.8.45:80 -r 10.8.8.61:80 -g -w 0'],
     why: 'ldirectord puts a new server that is down only into the last of the virtuals that name it',
   })),
+  ...['restart', 'some out'].map((step) => ({
+    case: 'maintenance',
+    step,
+    ldirectord: [],
+    tsdirectord: ['-a -t 10.8.8.45:80 -r 10.8.8.50:80 -g -w 0'],
+    why: 'the same, for a server that is in maintenance at the start',
+  })),
+  {
+    case: 'maintenance-quiescent-no',
+    step: 'in capitals',
+    ldirectord: ['-a -t 10.8.8.45:80 -r 10.8.8.50:80 -g -w 1', '-a -t 10.8.8.46:80 -r 10.8.8.50:80 -g -w 4'],
+    tsdirectord: ['-a -t 10.8.8.46:80 -r 10.8.8.200:80 -g -w 1'],
+    why: 'a host name in the maintenance directory may be written in any case',
+  },
+  {
+    case: 'autoreload',
+    step: 'empty',
+    ldirectord: [],
+    tsdirectord: [
+      '-A -t 10.8.8.45:80 -s wlc',
+      '-A -t 10.8.8.46:80 -s rr',
+      '-a -t 10.8.8.45:80 -r 10.8.8.49:80 -g -w 5',
+      '-a -t 10.8.8.45:80 -r 10.8.8.50:80 -g -w 3',
+      '-a -t 10.8.8.45:80 -r 10.8.8.61:80 -g -w 0',
+      '-a -t 10.8.8.46:80 -r 10.8.8.52:80 -g -w 1',
+    ],
+    why: 'an empty file removes everything in ldirectord; we take it for one that is being written',
+  },
+  {
+    case: 'reload-steps',
+    step: 'fall',
+    ldirectord: ['-a -t 10.8.8.45:80 -r 10.8.8.70:80 -g -w 7'],
+    tsdirectord: [],
+    why: 'after a reload of a broken file ldirectord checks on without effect',
+  },
 ];
 
 /** A server falls, somebody deletes it from the table by hand, it stays down, it rises. */

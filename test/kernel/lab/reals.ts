@@ -11,7 +11,7 @@ const OTHER = [60, 62];
 /** Nothing listens there; and at 250 there is no machine at all. */
 const REFUSED = [63];
 /** One per case that has a server fall and rise: good at first. */
-const SWITCHED = [71, 72, 73, 74, 75, 76, 77, 78, 79];
+const SWITCHED = [69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80];
 const GOOD_V6 = ['48', '49', '4a'];
 const ERROR_V6 = ['61', '62', '63'];
 
