@@ -61,6 +61,8 @@ const RULES: Readonly<Record<string, Rule>> = {
       'clean-table.ts',
       'errors.ts',
       'load.ts',
+      'log.ts',
+      'maintenance.ts',
       'run.ts',
       'version.ts',
     ],
