@@ -79,7 +79,7 @@ export const DIRECTIVES = {
   emailalert: row('both', 'address[, address…]', mailAddresses, 'none', 'Who gets mail about changes.'),
   emailalertfreq: row('both', 'seconds', secondsOrZero, '0', 'Time between repeated mails while a server is down; 0 sends none.'),
   emailalertstatus: row('both', 'all | none | starting, running, stopping, reloading', alertStates, 'all', 'States of the daemon in which mail is sent.'),
-  smtp: row('both', 'host', quoted('a host name or address'), 'sendmail', 'Mail server for alerts.'),
+  smtp: row('both', 'host[:port]', quoted('a host name or address'), 'sendmail', 'Mail server for alerts.'),
 
   readdquiescent: row('global', 'yes | no', yesNo, 'no', 'yes: a server that is down and was removed by hand is put back with weight 0.'),
   autoreload: row('global', 'yes | no', yesNo, 'no', 'Reload when the file has changed and come to rest.'),
@@ -89,7 +89,7 @@ export const DIRECTIVES = {
   supervised: row('global', 'yes | no', yesNo, 'no', 'Stay in the foreground and log to standard output.'),
   logfile: row('global', '"/path" | facility', logTarget, '/var/log/ldirectord.log', 'Where log lines go: a file, or a facility of syslog.'),
   logformat: row('global', 'classic | json', oneOf('classic', 'json'), 'classic', "classic: ldirectord's lines. json: one object a line. (Ours.)"),
-  emailalertfrom: row('global', 'address', freeText, 'root', 'Sender of alert mail.'),
+  emailalertfrom: row('global', 'address', freeText, 'user@host of the daemon', 'Sender of alert mail.'),
   maintenancedir: row('global', '/path', absolutePath, 'none', 'A file in it named like a server (address:port, address or host name) takes the server out of service.'),
 
   real: row('virtual', 'host[->host][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(4), 'weight 1, the port of the virtual', 'A real server, or a range of them.', { repeatable: true }),

@@ -56,15 +56,13 @@ export async function listenForControl(path: string, handlers: Handlers): Promis
 
 /** Nobody else may connect from the very beginning. */
 async function listening(server: Server, path: string): Promise<void> {
-  const before = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => resolve());
-    });
-  } finally {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    // The path is made within this call, so that no other file gets this mode.
+    const before = process.umask(0o177);
+    server.listen(path, resolve);
     process.umask(before);
-  }
+  });
   await chmod(path, 0o600);
 }
 
