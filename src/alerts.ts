@@ -1,9 +1,8 @@
 // Mail alerts: who is told what about a server's change, when, and again while the server stays down.
 import { randomUUID } from 'node:crypto';
 import { alertText, type News, type Turn } from './alert-text.ts';
-import { type Config, type Virtual, virtualKey, virtualName } from './config/model.ts';
-import { realDestination } from './ipvs/desired.ts';
-import { destinationKey } from './ipvs/table.ts';
+import { type Config, type Virtual, virtualKey } from './config/model.ts';
+import { serverId } from './ipvs/desired.ts';
 import type { Logger } from './log.ts';
 import type { Observer, ServerChange } from './observer.ts';
 import { type Clock, Outbox, SYSTEM_CLOCK } from './outbox.ts';
@@ -176,7 +175,7 @@ function configuredServers(config: Config): Map<string, Configured> {
   return new Map(
     config.virtuals.flatMap((virtual) =>
       virtual.reals.map((real) => {
-        const id = `${destinationKey(realDestination(virtual, real))} (${virtualName(virtual)})`;
+        const id = serverId(virtual, real);
         return [`${virtualKey(virtual)} ${id}`, { virtual, id }] as const;
       }),
     ),

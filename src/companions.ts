@@ -7,6 +7,7 @@ import type { Config } from './config/model.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { messageOf } from './errors.ts';
 import { Executed, type OtherAction } from './execute.ts';
+import type { HeldDown } from './ipvs/desired.ts';
 import type { Logger } from './log.ts';
 import { Maintenance } from './maintenance.ts';
 import { MonitorFiles } from './monitor-file.ts';
@@ -86,7 +87,7 @@ export class Companions {
     return [this.#alerts, this.#monitorFiles];
   }
 
-  get heldDown(): Maintenance['holdsDown'] {
+  get heldDown(): HeldDown {
     return this.#maintenance.holdsDown;
   }
 
@@ -129,18 +130,20 @@ export class Companions {
 
   /** While the daemon stops: it is not told of any change any more, and the other configurations are stopped. */
   async stop(): Promise<void> {
-    this.#watch?.close();
-    this.#callback.close();
-    this.#maintenance.close();
+    this.#hearNothingMore();
     await this.#executed.stop();
   }
 
   /** When the daemon has ended: lets go of everything, after what it had to say has been sent and written, within some seconds. */
   async close(): Promise<void> {
+    this.#hearNothingMore();
+    await Promise.all([this.#control?.close(), this.#alerts.close(), this.#monitorFiles.close()]);
+  }
+
+  #hearNothingMore(): void {
     this.#watch?.close();
     this.#callback.close();
     this.#maintenance.close();
-    await Promise.all([this.#control?.close(), this.#alerts.close(), this.#monitorFiles.close()]);
   }
 
   async #changedOnDisk(): Promise<void> {

@@ -8,7 +8,6 @@ import {
   checkKey,
   formatEndpoint,
   kernelPort,
-  type Real,
   type Virtual,
   virtualKey,
   virtualName,
@@ -17,9 +16,18 @@ import { IpvsError } from './errors.ts';
 import { FallbackCommands } from './fallback-commands.ts';
 import { applyResult, type Health, type HealthEvent, unknownHealth } from './health/health.ts';
 import { firstHealth } from './ipvs/adopt.ts';
-import { desiredTable, needsFallback, realDestination, type StateOf } from './ipvs/desired.ts';
+import {
+  desiredTable,
+  type HeldDown,
+  memberKey,
+  needsFallback,
+  realDestination,
+  type StateOf,
+  serverName,
+} from './ipvs/desired.ts';
 import type { Edit } from './ipvs/edit.ts';
 import type { Kernel } from './ipvs/kernel.ts';
+import { editMessage } from './ipvs/message.ts';
 import { destinationKey, EMPTY_TABLE, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
 import type { DaemonState, Member as ObservedMember, Observer, ServerChange } from './observer.ts';
@@ -37,7 +45,7 @@ export interface DaemonParts {
   /** Told what happens, in this order. */
   readonly observers?: readonly Observer[];
   /** Why a server is out of service whatever its checks say; undefined when it is not. */
-  readonly heldDown?: (virtual: Virtual, real: Real) => string | undefined;
+  readonly heldDown?: HeldDown;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -149,15 +157,15 @@ export class Daemon {
       ? (this.#health.get(memberKey(virtual, real))?.state ?? 'unknown')
       : 'down';
 
-  /** A server that turns out to be down has no weight to lose, or is not there: no edit tells of it. */
+  /** A server that turns out to be down has no weight to lose, or is not there: no edit that is made tells of it. */
   #tellFirstDown({ virtual, real }: Member): void {
-    const id = `${destinationKey(realDestination(virtual, real))} (${virtualName(virtual)})`;
-    const message = virtual.quiescent ? `Quiescent real server: ${id} (Weight set to 0)` : `Deleted real server: ${id}`;
-    this.#tellChange({ virtual, id, role: 'real', message, inService: false });
-  }
-
-  #tellChange(change: Omit<ServerChange, 'state'>): void {
-    for (const observer of this.#observers) observer.changed?.({ ...change, state: this.#state });
+    const edit: Edit = {
+      kind: virtual.quiescent ? 'edit-destination' : 'delete-destination',
+      service: virtual,
+      destination: { ...realDestination(virtual, real), weight: 0 },
+      role: 'real',
+    };
+    this.#onEdit(edit, editMessage(edit, 'run'));
   }
 
   /** What is known now, for people who look. */
@@ -175,7 +183,7 @@ export class Daemon {
     const servers = virtual.reals.map((real): ServerSnapshot => {
       const { state, since, reason, failures } =
         this.#health.get(memberKey(virtual, real)) ?? unknownHealth(this.#now());
-      const name = destinationKey(realDestination(virtual, real));
+      const name = serverName(virtual, real);
       const heldDown = this.#heldDown(virtual, real);
       const known = { name, state, since, reason, failures, weight: real.weight };
       return heldDown === undefined ? known : { ...known, heldDown };
@@ -197,13 +205,15 @@ export class Daemon {
     // A server that waits for its first check has not changed; one that leaves is told of when it is gone.
     if (edit.role === 'real' && (state === 'unknown' || (state === undefined && edit.kind !== 'delete-destination')))
       return;
-    this.#tellChange({
+    const change: ServerChange = {
       virtual,
       id: `${server} (${virtualName(virtual)})`,
       role: edit.role === 'fallback' ? 'fallback' : 'real',
       message,
       inService: edit.kind !== 'delete-destination' && edit.destination.weight > 0,
-    });
+      state: this.#state,
+    };
+    for (const observer of this.#observers) observer.changed?.(change);
   }
 
   #healthFor(config: Config, table: Table): Map<string, Health> {
@@ -323,14 +333,10 @@ function membersOf(config: Config): Member[] {
   );
 }
 
-function memberKey(virtual: Virtual, real: Real): string {
-  return `${virtualKey(virtual)} ${destinationKey(realDestination(virtual, real))}`;
-}
-
 function namesOf({ virtual, real }: Member): { virtual: string; real: string; id: string } {
   return {
     virtual: virtualName(virtual),
-    real: destinationKey(realDestination(virtual, real)),
+    real: serverName(virtual, real),
     id: virtualKey(virtual),
   };
 }

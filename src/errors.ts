@@ -1,4 +1,5 @@
-// The few kinds of error that are told apart by their code, never by their text.
+// The few kinds of error that are told apart by their code, never by their text; and their words.
+import { getSystemErrorMap } from 'node:util';
 
 /** A server did not pass its check; the message is the reason a person reads. */
 export class CheckFailure extends Error {
@@ -27,6 +28,12 @@ export class UsageError extends Error {
     super(message, options);
     this.exitCode = exitCode;
   }
+}
+
+/** What the system says of an error of its own, without the name of the call; the error's text when it is none. */
+export function systemReason(error: unknown): string {
+  const { errno } = error as NodeJS.ErrnoException;
+  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? messageOf(error);
 }
 
 /** The text of anything that was thrown. */

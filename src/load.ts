@@ -2,7 +2,6 @@
 import { constants, realpathSync } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { getSystemErrorMap } from 'node:util';
 import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder, warningAt } from './config/diagnostic.ts';
 import { last } from './config/directives.ts';
 import { Authorities, type CheckSpec, type Config } from './config/model.ts';
@@ -10,7 +9,7 @@ import { authorityFiles, hostNames, parseServices } from './config/names.ts';
 import { type Draft, parse } from './config/parse.ts';
 import { resolve } from './config/resolve.ts';
 import { digestOf } from './config-watch.ts';
-import { messageOf } from './errors.ts';
+import { messageOf, systemReason } from './errors.ts';
 import { readAuthorities } from './system/authorities.ts';
 import { readServices, resolveHost } from './system/resolver.ts';
 
@@ -175,22 +174,26 @@ async function whyUnwritable(path: string): Promise<string | undefined> {
     await access(path, constants.W_OK);
     return undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return reasonOf(error);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return systemReason(error);
   }
   const directory = dirname(path);
   return access(directory, constants.W_OK | constants.X_OK).then(
     () => undefined,
-    (error) => `${directory}: ${reasonOf(error)}`,
+    (error) => `${directory}: ${systemReason(error)}`,
   );
-}
-
-/** What the system says, without the name of the call. */
-function reasonOf(error: unknown): string {
-  const { errno } = error as NodeJS.ErrnoException;
-  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? messageOf(error);
 }
 
 /** The diagnostics as text, one block each. */
 export function formatDiagnostics({ path, lines, diagnostics }: Loaded, color = false): string[] {
   return diagnostics.map((found) => formatDiagnostic(found, { file: path, lines, color }));
+}
+
+/** "1 error", "3 errors". */
+export function errorCount({ diagnostics }: Loaded): string {
+  return counted(diagnostics.filter(({ severity }) => severity === 'error').length, 'error');
+}
+
+/** "1 real server", "50 real servers". */
+export function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

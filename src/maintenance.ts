@@ -2,19 +2,11 @@
 import { isIP, isIPv6 } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { canonicalIPv6 } from './config/address.ts';
-import {
-  type Config,
-  formatHost,
-  kernelPort,
-  type Real,
-  type Virtual,
-  virtualKey,
-  virtualName,
-} from './config/model.ts';
+import { type Config, formatHost, kernelPort, type Real, type Virtual, virtualName } from './config/model.ts';
 import { messageOf } from './errors.ts';
-import { realDestination } from './ipvs/desired.ts';
-import { destinationKey } from './ipvs/table.ts';
+import { type HeldDown, memberKey, serverName } from './ipvs/desired.ts';
 import type { Logger } from './log.ts';
+import type { Member } from './observer.ts';
 import { ReverseNames } from './reverse-names.ts';
 import { DirectoryWatch, type Reading } from './system/directory-watch.ts';
 
@@ -36,11 +28,6 @@ export interface MaintenanceParts {
   readonly pollMs?: number;
   /** Default 3000. */
   readonly replacingMs?: number;
-}
-
-interface Member {
-  readonly virtual: Virtual;
-  readonly real: Real;
 }
 
 export class Maintenance {
@@ -74,7 +61,7 @@ export class Maintenance {
     const directory = config.maintenanceDir;
     if (directory !== this.#files?.directory) await this.#goOverTo(directory);
     this.#members = membersByAddress(config);
-    const keys = new Set([...this.#members.values()].flat().map(memberKey));
+    const keys = new Set([...this.#members.values()].flat().map(({ virtual, real }) => memberKey(virtual, real)));
     for (const key of this.#told.keys()) if (!keys.has(key)) this.#told.delete(key);
     this.#onFiles();
     // Else a server would be in service from its first check until its name is known.
@@ -95,7 +82,7 @@ export class Maintenance {
   }
 
   /** The same as a reason that stands by itself. */
-  readonly holdsDown = (virtual: Virtual, real: Real): string | undefined => {
+  readonly holdsDown: HeldDown = (virtual, real) => {
     const reason = this.reasonFor(virtual, real);
     return reason && `maintenance: ${reason}`;
   };
@@ -130,14 +117,14 @@ export class Maintenance {
   #judge(members: readonly Member[]): void {
     let changed = false;
     for (const member of members) {
-      const key = memberKey(member);
+      const key = memberKey(member.virtual, member.real);
       const reason = this.reasonFor(member.virtual, member.real);
       const wasIn = this.#told.has(key);
       if (reason === undefined) this.#told.delete(key);
       else this.#told.set(key, reason);
       if (wasIn === (reason !== undefined)) continue;
       changed = true;
-      const real = destinationKey(realDestination(member.virtual, member.real));
+      const real = serverName(member.virtual, member.real);
       const virtual = virtualName(member.virtual);
       this.#parts
         .log()
@@ -277,8 +264,4 @@ function hostNames(names: readonly string[]): string[] {
 /** The port as configured; where none is, the one that the kernel knows will do as well. */
 function portsOf(virtual: Virtual, real: Real): number[] {
   return real.port === 0 ? [0, kernelPort(real, virtual)] : [real.port];
-}
-
-function memberKey({ virtual, real }: Member): string {
-  return `${virtualKey(virtual)} ${destinationKey(realDestination(virtual, real))}`;
 }

@@ -6,7 +6,7 @@ import type { Config } from './config/model.ts';
 import { Daemon } from './daemon.ts';
 import { messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
-import { formatDiagnostics, type Loaded, load } from './load.ts';
+import { counted, errorCount, formatDiagnostics, type Loaded, load } from './load.ts';
 import { classicLogger, jsonLogger, type Logger, supervisedLogger, syslogLogger, terminalLogger } from './log.ts';
 import { Orders } from './orders.ts';
 import { socketPath } from './status/control.ts';
@@ -88,7 +88,7 @@ export async function run(options: RunOptions): Promise<number> {
       reload: () => orders.reload(),
     });
     log.info(
-      `Started; checking ${count(config.virtuals.flatMap(({ reals }) => reals).length, 'real server')} of ${count(config.virtuals.length, 'virtual service')}`,
+      `Started; checking ${counted(config.virtuals.flatMap(({ reals }) => reals).length, 'real server')} of ${counted(config.virtuals.length, 'virtual service')}`,
     );
     if (detached) {
       process.chdir('/');
@@ -146,12 +146,7 @@ export async function accepted(
 ): Promise<Config> {
   for (const text of formatDiagnostics(loaded, color)) await say(text);
   if (loaded.config !== undefined) return loaded.config;
-  const errors = loaded.diagnostics.filter(({ severity }) => severity === 'error').length;
-  throw new UsageError(`${loaded.path} has ${count(errors, 'error')}; nothing was changed`, 2);
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
+  throw new UsageError(`${loaded.path} has ${errorCount(loaded)}; nothing was changed`, 2);
 }
 
 /** What checks are given; `close` resolves when no process of theirs is left, once they have been ended. */

@@ -5,7 +5,7 @@ import { formatExplained } from '../config/explain-format.ts';
 import type { Config } from '../config/model.ts';
 import { parse } from '../config/parse.ts';
 import { HIDDEN, hideSecrets } from '../config/secrets.ts';
-import { formatDiagnostics, type Loaded, loadText } from '../load.ts';
+import { counted, errorCount, formatDiagnostics, type Loaded, loadText } from '../load.ts';
 import { VERSION } from '../version.ts';
 import { type Call, configPath, print } from './call.ts';
 
@@ -33,20 +33,12 @@ function report(loaded: Loaded, text: string, { flags }: Call): string {
   ]);
 }
 
-function verdictOf({ path, config, diagnostics }: Loaded): string {
-  if (config !== undefined) {
-    const { virtuals, reals } = sizeOf(config);
-    return `${path} is correct: ${count(virtuals, 'virtual service')}, ${count(reals, 'real server')}`;
-  }
-  return `${path} has ${count(diagnostics.filter(({ severity }) => severity === 'error').length, 'error')}`;
-}
-
-function sizeOf(config: Config): { virtuals: number; reals: number } {
-  return { virtuals: config.virtuals.length, reals: config.virtuals.flatMap(({ reals }) => reals).length };
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
+function verdictOf(loaded: Loaded): string {
+  const { path, config } = loaded;
+  if (config === undefined) return `${path} has ${errorCount(loaded)}`;
+  const { virtuals } = config;
+  const reals = virtuals.flatMap((virtual) => virtual.reals);
+  return `${path} is correct: ${counted(virtuals.length, 'virtual service')}, ${counted(reals.length, 'real server')}`;
 }
 
 /** The shape is part of the manual page. */

@@ -1,5 +1,5 @@
 // (config, health) -> the table that should be in the kernel.
-import { type Config, kernelPort, type Real, type Virtual } from '../config/model.ts';
+import { type Config, kernelPort, type Real, type Virtual, virtualKey, virtualName } from '../config/model.ts';
 import type { State } from '../health/health.ts';
 import {
   type Destination,
@@ -31,10 +31,28 @@ export type Desired = ReadonlyMap<string, DesiredService>;
 /** The state of a real server within a virtual. */
 export type StateOf = (virtual: Virtual, real: Real) => State;
 
+/** Why a server is out of service whatever its checks say; undefined when it is not. */
+export type HeldDown = (virtual: Virtual, real: Real) => string | undefined;
+
 /** The destination that stands for a real server, at full weight. */
 export function realDestination(virtual: Virtual, real: Real): Destination {
   const { address, forwarding, weight, lowerThreshold, upperThreshold } = real;
   return { address, port: kernelPort(real, virtual), forwarding, weight, lowerThreshold, upperThreshold };
+}
+
+/** How the kernel, and so log lines, call a real server: `10.8.8.48:80`. */
+export function serverName(virtual: Virtual, real: Real): string {
+  return destinationKey(realDestination(virtual, real));
+}
+
+/** A real server and its virtual as log lines name them: `10.8.8.48:80 (10.8.8.45:80)`. */
+export function serverId(virtual: Virtual, real: Real): string {
+  return `${serverName(virtual, real)} (${virtualName(virtual)})`;
+}
+
+/** What tells a real server in one virtual from all others, across reloads. */
+export function memberKey(virtual: Virtual, real: Real): string {
+  return `${virtualKey(virtual)} ${serverName(virtual, real)}`;
 }
 
 /**
@@ -51,8 +69,11 @@ export function desiredTable(config: Config, stateOf: StateOf): Desired {
   for (const virtual of config.virtuals) {
     const { protocol, family, address, port, mark, netmask } = virtual;
     const destinations = new Map<string, DesiredDestination>();
+    const states = new Set<State>();
     for (const real of virtual.reals) {
-      const destination = desiredReal(virtual, real, stateOf(virtual, real), config.readdQuiescent);
+      const state = stateOf(virtual, real);
+      states.add(state);
+      const destination = desiredReal(virtual, real, state, config.readdQuiescent);
       if (destination !== undefined) destinations.set(destinationKey(destination), destination);
     }
     if (virtual.fallback !== undefined && needsFallback(virtual, stateOf)) {
@@ -70,9 +91,7 @@ export function desiredTable(config: Config, stateOf: StateOf): Desired {
       persistentSeconds: virtual.persistentSeconds,
       ...(netmask === undefined || isFullMask(netmask, family) ? {} : { netmask }),
       onePacket: virtual.onePacket,
-      awaitsFirstCheck:
-        virtual.reals.some((real) => stateOf(virtual, real) === 'unknown') &&
-        !virtual.reals.some((real) => stateOf(virtual, real) === 'up'),
+      awaitsFirstCheck: states.has('unknown') && !states.has('up'),
       destinations,
     });
   }

@@ -1,12 +1,11 @@
 // (configuration, table) -> what a start would change at once, and why: the same decisions that the daemon makes, without making them.
 import type { Config, Real, Virtual } from '../config/model.ts';
-import { virtualName } from '../config/model.ts';
 import { firstHealth } from './adopt.ts';
-import { desiredTable, realDestination, type StateOf } from './desired.ts';
+import { desiredTable, type HeldDown, type StateOf, serverId, serverName } from './desired.ts';
 import { type Edit, editLine } from './edit.ts';
 import { NOTHING_SETTLED, plan } from './plan.ts';
 import { editReason, groundsOf } from './reason.ts';
-import { destinationKey, serviceKey, type Table } from './table.ts';
+import { serviceKey, type Table } from './table.ts';
 
 /** One change, as a command that would make it. */
 export interface Step {
@@ -22,9 +21,6 @@ export interface Outlook {
   readonly later: readonly string[];
 }
 
-/** Why a server is out of service whatever its checks say; undefined when it is not. */
-export type HeldDown = (virtual: Virtual, real: Real) => string | undefined;
-
 /** What a start with this configuration would do to this table, thresholds included. */
 export function outlook(config: Config, actual: Table, heldDown: HeldDown = () => undefined): Outlook {
   const stateOf: StateOf = (virtual, real) =>
@@ -33,14 +29,14 @@ export function outlook(config: Config, actual: Table, heldDown: HeldDown = () =
   const grounds = groundsOf(config, actual, stateOf, heldDown);
   const missing = (virtual: Virtual, real: Real): boolean => {
     const destinations = actual.get(serviceKey(virtual))?.destinations;
-    return destinations?.has(destinationKey(realDestination(virtual, real))) !== true;
+    return destinations?.has(serverName(virtual, real)) !== true;
   };
   return {
     steps: edits.map((edit) => ({ edit, command: `ipvsadm ${editLine(edit)}`, reason: editReason(edit, grounds) })),
     later: config.virtuals.flatMap((virtual) =>
       virtual.reals
         .filter((real) => !virtual.quiescent && stateOf(virtual, real) === 'unknown' && missing(virtual, real))
-        .map((real) => `${destinationKey(realDestination(virtual, real))} (${virtualName(virtual)})`),
+        .map((real) => serverId(virtual, real)),
     ),
   };
 }

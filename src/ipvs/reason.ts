@@ -1,6 +1,6 @@
 // Why a start makes an edit, in words for people who read the plan.
 import { type Config, kernelPort, type Real, type Virtual } from '../config/model.ts';
-import type { StateOf } from './desired.ts';
+import type { HeldDown, StateOf } from './desired.ts';
 import type { DestinationEdit, Edit } from './edit.ts';
 import {
   type Destination,
@@ -16,7 +16,7 @@ import {
 export interface Grounds {
   readonly stateOf: StateOf;
   /** Why a server is out of service whatever its checks say. */
-  readonly heldDown: (virtual: Virtual, real: Real) => string | undefined;
+  readonly heldDown: HeldDown;
   /** The table that the edits change. */
   readonly actual: Table;
   /** By `serviceKey`. */

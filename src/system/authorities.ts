@@ -1,7 +1,7 @@
 // The certificates of authorities that sslverify names, or that this system trusts.
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { getSystemErrorMap } from 'node:util';
+import { systemReason } from '../errors.ts';
 
 /** Where distributions keep the authorities that they trust, all in one file: Debian, Red Hat, SUSE, Alpine. */
 const SYSTEM_FILES = [
@@ -31,9 +31,8 @@ export async function readAuthorities(file: string | undefined): Promise<Authori
   );
 }
 
-function unreadable(file: string, error: NodeJS.ErrnoException): never {
-  const [, reason = error.message] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
-  throw new Error(`cannot read the authorities in ${file}: ${reason}`, { cause: error });
+function unreadable(file: string, error: unknown): never {
+  throw new Error(`cannot read the authorities in ${file}: ${systemReason(error)}`, { cause: error });
 }
 
 function accepted(file: string, pem: string): AuthoritiesText {
