@@ -1,6 +1,8 @@
 // Builds dist/: the program in one file, and beside it what it loads only when it needs it. Few, small files because a director's
 // `start` is two processes that should be quick: loading the packages as they are installed takes twice the time.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { bundledPackages, noticesOf } from './packaging/licences.mjs';
 
 /** What of a package the program uses, when that is less than the package. */
 const LOADED_LATER = {
@@ -24,6 +26,8 @@ const options = {
   target: 'node20',
   // ES modules take a tenth of a second more to start in the test kernel.
   format: 'cjs',
+  // Makes require() of import(): a single executable has no import(), and Node need not start its loader of ES modules.
+  supported: { 'dynamic-import': false },
   minifyWhitespace: true,
   minifySyntax: true,
   keepNames: true,
@@ -31,22 +35,24 @@ const options = {
   logLevel: 'warning',
   sourcemap: 'linked',
   sourcesContent: false,
+  metafile: true,
 };
 
-/** Leaves `import('undici')` and the like to the files beside the program. */
+/** Leaves `import('./actions.ts')`, `import('undici')` and the like to the files beside the program. */
 const loadLater = {
   name: 'load-later',
   setup({ onResolve }) {
+    onResolve({ filter: /^\.\/actions\.ts$/ }, () => ({ path: './actions.cjs', external: true }));
     onResolve({ filter: /^[\w-]+$/ }, ({ path }) =>
       Object.hasOwn(LOADED_LATER, path) ? { path: `./${path}.cjs`, external: true } : undefined,
     );
   },
 };
 
-await Promise.all([
+const built = await Promise.all([
   build({
     ...options,
-    entryPoints: ['src/tsdirectord.ts', 'src/demo.ts'],
+    entryPoints: ['src/tsdirectord.ts', 'src/actions.ts', 'src/demo.ts'],
     outdir: 'dist',
     outExtension: { '.js': '.cjs' },
     plugins: [loadLater],
@@ -62,3 +68,9 @@ await Promise.all([
     }),
   ),
 ]);
+
+// The bundles have lost the notices that the licences of what is in them ask for.
+const bundled = bundledPackages(built.map(({ metafile }) => metafile));
+writeFileSync('dist/LICENSES', noticesOf(bundled));
+mkdirSync('packaging/dist', { recursive: true });
+writeFileSync('packaging/dist/bundled.json', JSON.stringify(bundled));

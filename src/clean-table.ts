@@ -1,17 +1,27 @@
-// What a daemon that had to be killed could not do any more: remove its virtual services from the kernel.
+// What a daemon that was killed could not do any more: remove its virtual services from the kernel, and end its synchronisation.
 import { cleanStopKeys } from './daemon.ts';
+import { messageOf } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { load } from './load.ts';
 import type { Logger } from './log.ts';
 import { Reconciler } from './reconciler.ts';
+import type { ConnectionSync } from './system/connection-sync.ts';
 
-/** Removes the services that the configuration at `path` would have removed at its stop. Throws IpvsError. */
-export async function cleanTable(path: string, kernel: Kernel, say: (text: string) => void): Promise<void> {
-  const { config } = await load(path);
+/** Removes the services that the configuration at `path` would have removed at its stop, and stops what it synchronises. Throws IpvsError. */
+export async function cleanTable(
+  path: string,
+  { kernel, sync }: { readonly kernel: Kernel; readonly sync: ConnectionSync },
+  say: (text: string) => void,
+): Promise<void> {
+  const { config } = await load(path, undefined, false);
   if (config === undefined) {
     say(`${path} has errors, so it cannot be said which virtual services are its own; see ipvsadm -Ln`);
     return;
   }
   const log: Logger = { verbose: false, error: say, warn: say, info: say, debug: () => {}, close: () => {} };
   await new Reconciler({ kernel, log: () => log, desired: () => new Map() }).stop(cleanStopKeys(config));
+  if (config.syncDaemon === undefined) return;
+  await sync.stop().catch((error) => {
+    say(`Connections may still be synchronised, see ipvsadm -L --daemon: ${messageOf(error)}`);
+  });
 }

@@ -3,21 +3,11 @@ import { basename, resolve } from 'node:path';
 import { CommanderError } from 'commander';
 import { type Call, err } from './commands/call.ts';
 import { ACTION_NAMES, type Action, commandLine, type Flags, ONLY_WITH } from './commands/command-line.ts';
-import { messageOf, UsageError } from './errors.ts';
+import { isUsageError, messageOf, UsageError } from './errors.ts';
 import { firstThere, placesOf } from './find-config.ts';
+import { choosePidFile, pidFilePlaces } from './system/pid-file.ts';
 
-/** Runs one action; resolves with the exit code. Each is loaded when it is asked for. */
-const PERFORM: Readonly<Record<Action, (call: Call) => Promise<number>>> = {
-  start: async (call) => (await import('./commands/start.ts')).start(call),
-  stop: async (call) => (await import('./commands/stop.ts')).stop(call),
-  restart: async (call) => (await import('./commands/reload.ts')).restart(call),
-  'try-restart': async (call) => (await import('./commands/reload.ts')).restart(call),
-  reload: async (call) => (await import('./commands/reload.ts')).reload(call),
-  'force-reload': async (call) => (await import('./commands/reload.ts')).reload(call),
-  status: async (call) => (await import('./commands/status.ts')).status(call),
-  check: async (call) => (await import('./commands/check.ts')).check(call),
-  plan: async (call) => (await import('./commands/plan.ts')).plan(call),
-};
+const STARTING: ReadonlySet<Action> = new Set(['start', 'restart', 'try-restart']);
 
 /** Runs one call; resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -26,11 +16,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     // ldirectord takes -? for help.
     command.parse([...argv.slice(0, 2), ...argv.slice(2).map((word) => (word === '-?' ? '--help' : word))]);
-    const call = await understand(program, command.args, command.opts<Flags>());
-    return await PERFORM[call.action](call);
+    const flags = command.opts<Flags>();
+    if (flags.printFiles) return await (await import('./commands/print-files.ts')).printFiles();
+    const call = await understand(program, command.args, flags);
+    return await perform(call);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
-    if (error instanceof UsageError) {
+    if (isUsageError(error)) {
+      if (error.details !== undefined) err(error.details);
       err(`${program}: ${error.message}`);
       return error.exitCode;
     }
@@ -38,6 +31,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     err(`${program}: ${code === undefined && error instanceof Error ? error.stack : messageOf(error)}`);
     return 1;
   }
+}
+
+async function perform(call: Call): Promise<number> {
+  const { action } = call;
+  if (action === 'status') return (await import('./commands/status.ts')).status(call);
+  return (await import('./actions.ts')).ACTIONS[action](call);
 }
 
 async function understand(program: string, words: readonly string[], flags: Flags): Promise<Call> {
@@ -55,6 +54,8 @@ async function understand(program: string, words: readonly string[], flags: Flag
   const name = config === undefined ? 'ldirectord' : basename(config);
   const lookedAt = placesOf(config ?? 'ldirectord.cf');
   const path = await firstThere(lookedAt);
+  // Absolute, because the daemon leaves the directory it is started in.
+  const places = flags.pidFile === undefined ? pidFilePlaces(name) : [resolve(flags.pidFile)];
   return {
     action,
     program,
@@ -62,8 +63,8 @@ async function understand(program: string, words: readonly string[], flags: Flag
     path,
     lookedAt,
     name,
-    // Absolute, because the daemon leaves the directory it is started in.
-    pidFile: resolve(flags.pidFile ?? `/var/run/ldirectord.${name}.pid`),
+    pidFile: await choosePidFile(places, STARTING.has(action)),
+    pidFilePlaces: places,
     flags: { ...flags, ipvsadm: flags.ipvsadm.includes('/') ? resolve(flags.ipvsadm) : flags.ipvsadm },
   };
 }

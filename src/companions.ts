@@ -1,6 +1,8 @@
 // What works beside the daemon, and is set up, reconfigured and ended with it: alerts, monitor files, maintenance, the watch over
-// the configuration file with its callback, other configurations, and the socket through which the daemon can be asked.
+// the configuration file with its callback, other configurations, the synchronisation of connections, what systemd is told, and the
+// socket through which the daemon can be asked.
 import { realpathSync } from 'node:fs';
+import { isSea } from 'node:sea';
 import { Alerts } from './alerts.ts';
 import { Callback } from './callback.ts';
 import type { Config } from './config/model.ts';
@@ -12,10 +14,14 @@ import type { Logger } from './log.ts';
 import { Maintenance } from './maintenance.ts';
 import { MonitorFiles } from './monitor-file.ts';
 import type { Observer } from './observer.ts';
+import { ServiceNotices, type Told } from './service-notices.ts';
 import { type Control, type Handlers, listenForControl } from './status/control.ts';
+import { SyncMaster } from './sync-master.ts';
 import { runCommand } from './system/command.ts';
+import type { ConnectionSync } from './system/connection-sync.ts';
 import { localIdentity, mailer } from './system/mail.ts';
 import { reverseLookup } from './system/reverse-lookup.ts';
+import type { ServiceManager } from './system/service-manager.ts';
 
 export interface CompanionsParts {
   /** Absolute path of the configuration. */
@@ -29,10 +35,13 @@ export interface CompanionsParts {
   readonly reload: () => Promise<void>;
   /** Options of this daemon's call that another configuration is called with, too. */
   readonly optionsFor: (path: string) => readonly string[];
+  readonly sync: ConnectionSync;
+  /** Whoever runs this process and wants to be told. */
+  readonly serviceManager: ServiceManager | undefined;
 }
 
 /** What they need of the daemon. */
-interface Attended {
+interface Attended extends Told {
   /** To be called when servers are held down, or are not any more. */
   holdsChanged(): Promise<void>;
 }
@@ -44,6 +53,8 @@ export class Companions {
   readonly #maintenance: Maintenance;
   readonly #callback: Callback;
   readonly #executed: Executed;
+  readonly #sync: SyncMaster;
+  readonly #notices: ServiceNotices;
   #config: Config;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -68,23 +79,20 @@ export class Companions {
       log,
     });
     this.#callback = new Callback({ path, log });
+    this.#sync = new SyncMaster({ sync: parts.sync, log });
+    this.#notices = new ServiceNotices(parts.serviceManager, log);
     // Absolute: this process leaves the directory that it was started in.
-    const program = realpathSync(process.argv[1] ?? '');
+    const program = [process.execPath, ...(isSea() ? [] : [realpathSync(process.argv[1] ?? '')])];
     this.#executed = new Executed({
       own: { path, name },
       run: runCommand,
       log,
-      commandFor: (action, other) => [
-        process.execPath,
-        program,
-        ...otherArguments(action, other),
-        ...optionsFor(other),
-      ],
+      commandFor: (action, other) => [...program, ...otherArguments(action, other), ...optionsFor(other)],
     });
   }
 
   get observers(): readonly Observer[] {
-    return [this.#alerts, this.#monitorFiles];
+    return [this.#alerts, this.#monitorFiles, this.#notices];
   }
 
   get heldDown(): HeldDown {
@@ -107,6 +115,13 @@ export class Companions {
       return undefined;
     });
     void this.#executed.update(this.#config.execute);
+    await this.#sync.follow(this.#config.syncDaemon);
+    this.#notices.ready(daemon);
+  }
+
+  /** Before a reload. */
+  reloading(): void {
+    this.#notices.reloading();
   }
 
   /** When a reload has read the file, whatever is in it. */
@@ -119,19 +134,20 @@ export class Companions {
     this.#config = config;
     this.#alerts.reconfigure(config);
     this.#monitorFiles.reconfigure(config);
-    await this.#maintenance.follow(config);
+    await Promise.all([this.#maintenance.follow(config), this.#sync.follow(config.syncDaemon)]);
   }
 
-  /** After a reload, also one that failed. */
-  reloaded(): void {
+  /** After a reload, also one that failed. Resolves when the service manager knows. */
+  async reloaded(): Promise<void> {
     void this.#executed.update(this.#config.execute);
     if (this.#isNew) this.#callBack();
+    await this.#notices.reloaded();
   }
 
   /** While the daemon stops: it is not told of any change any more, and the other configurations are stopped. */
   async stop(): Promise<void> {
     this.#hearNothingMore();
-    await this.#executed.stop();
+    await Promise.all([this.#executed.stop(), this.#sync.stop(), this.#notices.stopping()]);
   }
 
   /** When the daemon has ended: lets go of everything, after what it had to say has been sent and written, within some seconds. */
@@ -141,6 +157,7 @@ export class Companions {
   }
 
   #hearNothingMore(): void {
+    this.#notices.close();
     this.#watch?.close();
     this.#callback.close();
     this.#maintenance.close();

@@ -33,10 +33,15 @@ import type { Logger } from './log.ts';
 import type { DaemonState, Member as ObservedMember, Observer, ServerChange } from './observer.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Job, Scheduler } from './scheduler.ts';
+import type { Tally } from './service-notices.ts';
 import type { DaemonSnapshot, ServerSnapshot, VirtualSnapshot } from './status/snapshot.ts';
 
 /** How often the kernel's table is looked at for what has vanished. */
 const WATCH_INTERVAL_MS = 1_000;
+
+/** A check that is this late is never made, and a table that is worked on for so long (ipvsadm has 10 s a call) never done. */
+const STUCK_CHECK_MS = 20_000;
+const STUCK_TABLE_MS = 90_000;
 
 export interface DaemonParts {
   readonly kernel: Kernel;
@@ -176,6 +181,22 @@ export class Daemon {
       ...(trouble === undefined ? {} : { trouble }),
       virtuals: this.#config.virtuals.map((virtual) => this.#virtualSnapshot(virtual)),
     };
+  }
+
+  /** What systemd shows in one line. */
+  tally(): Tally {
+    const members = membersOf(this.#config);
+    const up = members.filter(({ virtual, real }) => this.#stateOf(virtual, real) === 'up').length;
+    return { virtuals: this.#config.virtuals.length, up, reals: members.length };
+  }
+
+  /** What keeps it from checking or from programming the table, in words; undefined when all goes on. */
+  stuck(): string | undefined {
+    const lateMs = this.#scheduler.lateMs();
+    if (lateMs > STUCK_CHECK_MS) return `a check has been due for ${Math.round(lateMs / 1000)} s`;
+    const { busyMs } = this.#reconciler;
+    if (busyMs > STUCK_TABLE_MS) return `the kernel's table has been worked on for ${Math.round(busyMs / 1000)} s`;
+    return undefined;
   }
 
   #virtualSnapshot(virtual: Virtual): VirtualSnapshot {

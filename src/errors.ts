@@ -24,10 +24,22 @@ export class UsageError extends Error {
   readonly code = 'USAGE';
   override name = 'UsageError';
   readonly exitCode: number;
-  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+  /** What is to be read before the message: the mistakes of a configuration, each with its line. */
+  readonly details: string | undefined;
+  constructor(
+    message: string,
+    exitCode: number,
+    options: ErrorOptions & { readonly details?: string | undefined } = {},
+  ) {
     super(message, options);
     this.exitCode = exitCode;
+    this.details = options.details;
   }
+}
+
+/** By its code: the program's files each have a class of their own. */
+export function isUsageError(error: unknown): error is UsageError {
+  return (error as Partial<UsageError> | undefined)?.code === 'USAGE';
 }
 
 /** What the system says of an error of its own, without the name of the call; the error's text when it is none. */

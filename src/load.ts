@@ -79,6 +79,7 @@ export async function loadText(
     ...(await unwritableFiles(draft, logsToFile, looker)),
     ...(await missingPackages(config, draft, lookups.isInstalled)),
     ...(await missingDirectory(draft)),
+    ...(await missingInterface(draft)),
   ];
   return {
     path,
@@ -98,6 +99,18 @@ async function missingDirectory({ given }: Draft): Promise<Diagnostic[]> {
   const problem = found === undefined ? 'does not exist' : 'is not a directory';
   const hint = 'create it; until then no server is in maintenance';
   return [warningAt(directory.place, `the maintenance directory ${directory.value} ${problem}`, hint)];
+}
+
+/** It may come up later. */
+async function missingInterface({ given }: Draft): Promise<Diagnostic[]> {
+  const sync = last(given, 'syncdaemon');
+  if (sync === undefined) return [];
+  const { interface: name } = sync.value;
+  // Not /sys, which may show the interfaces of another network namespace.
+  const known = await readFile('/proc/net/dev', 'latin1').catch(() => undefined);
+  if (known?.split('\n').some((line) => line.trimStart().startsWith(`${name}:`)) ?? true) return [];
+  const hint = 'it is tried again until there is one; "ip link" lists those that there are';
+  return [warningAt(sync.place, `there is no network interface ${name} to synchronise connections over`, hint)];
 }
 
 /** The one library that is not installed with this program: it is large, and few need it. */

@@ -60,14 +60,21 @@ export function supervisedLogger(sink: LineSink, now: () => Date = () => new Dat
   return lineLogger(sink, () => `[${asctime(now())}] `);
 }
 
+/** `<6>message`: what systemd's journal takes for a line's severity (sd-daemon(3)); it adds the time and the rest by itself. */
+export function journalLogger(sink: LineSink): Logger {
+  return lineLogger(sink, (level) => `<${JOURNAL_SEVERITY[level]}>`);
+}
+
+const JOURNAL_SEVERITY: Readonly<Record<Level, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
+
 /** Bare messages: syslog puts time, program and pid before them. */
 export function syslogLogger(sink: LineSink): Logger {
   return lineLogger(sink, () => '');
 }
 
-function lineLogger(sink: LineSink, prefixOf: () => string): Logger {
+function lineLogger(sink: LineSink, prefixOf: (level: Level) => string): Logger {
   const write: WriteEntry = (level, message) => {
-    const prefix = prefixOf();
+    const prefix = prefixOf(level);
     const severity = level === 'error' ? 'ERROR: ' : level === 'warn' ? 'WARNING: ' : '';
     // A message of several lines stays several lines, each with its own prefix.
     for (const line of message.split('\n')) sink.write(`${prefix}${severity}${line}\n`, level);

@@ -43,6 +43,8 @@ export class Reconciler {
   #settled: Desired = NOTHING_SETTLED;
   #running: Promise<void> | undefined;
   #again = false;
+  /** When the pass under way began. */
+  #passBegan = 0;
   #takeOver = false;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #firstRetryMs: number;
@@ -65,6 +67,11 @@ export class Reconciler {
   /** What is wrong with the table, in words; undefined when it is as wanted. */
   get trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** For how many milliseconds it has been at work on one pass; 0 when it rests. */
+  get busyMs(): number {
+    return this.#running === undefined ? 0 : performance.now() - this.#passBegan;
   }
 
   /**
@@ -127,6 +134,7 @@ export class Reconciler {
   async #once(fresh: Reading | undefined): Promise<Reading | undefined> {
     const takeOver = this.#takeOver;
     this.#takeOver = false;
+    this.#passBegan = performance.now();
     try {
       const desired = this.#desired();
       const before = await this.#read(desired, takeOver, fresh);

@@ -4,19 +4,29 @@ import type { CheckServices } from './checks/check.ts';
 import { Companions } from './companions.ts';
 import type { Config } from './config/model.ts';
 import { Daemon } from './daemon.ts';
-import { messageOf, UsageError } from './errors.ts';
+import { isUsageError, messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { counted, errorCount, formatDiagnostics, type Loaded, load } from './load.ts';
-import { classicLogger, jsonLogger, type Logger, supervisedLogger, syslogLogger, terminalLogger } from './log.ts';
+import {
+  classicLogger,
+  journalLogger,
+  jsonLogger,
+  type Logger,
+  supervisedLogger,
+  syslogLogger,
+  terminalLogger,
+} from './log.ts';
 import { Orders } from './orders.ts';
 import { socketPath } from './status/control.ts';
 import { Commands } from './system/command.ts';
+import type { ConnectionSync } from './system/connection-sync.ts';
 import { tellStarter } from './system/detach.ts';
 import { openLogFile } from './system/log-file.ts';
 import { claim } from './system/pid-file.ts';
 import { Pinger } from './system/pinger.ts';
 import { resolveHost } from './system/resolver.ts';
-import { openStandardOutput } from './system/standard-output.ts';
+import { serviceManager } from './system/service-manager.ts';
+import { isJournal, openStandardOutput } from './system/standard-output.ts';
 import { openSyslog } from './system/syslog.ts';
 import { VERSION } from './version.ts';
 
@@ -29,7 +39,10 @@ export interface RunOptions {
   /** What the configuration is called in log lines. */
   readonly name: string;
   readonly pidFile: string;
+  /** Where another daemon of this configuration might have it. */
+  readonly pidFilePlaces: readonly string[];
   readonly kernel: Kernel;
+  readonly sync: ConnectionSync;
   /** Log to the terminal instead of the logfile, everything (`-d`). */
   readonly debug: boolean;
   /** Stay in the foreground and log to standard output, for a supervisor that keeps it. */
@@ -45,13 +58,16 @@ export interface RunOptions {
 /** Runs a daemon until a signal ends it; resolves with the exit code. Throws UsageError or IpvsError when it cannot start. */
 export async function run(options: RunOptions): Promise<number> {
   const { path, name, pidFile, kernel, debug, supervised, detached, say } = options;
-  const read = (): Promise<Loaded> => load(path, undefined, !debug && !supervised);
+  const isTerminalLog = debug || supervised;
+  const read = (): Promise<Loaded> => load(path, undefined, !isTerminalLog);
   const loaded = await read();
-  const config = await accepted(loaded, say);
+  // Where the log is read by whoever started it, warnings are said there.
+  const isFine = isTerminalLog && loaded.config !== undefined;
+  const config = isFine ? loaded.config : await accepted(loaded, say, { isRetried: supervised });
   // Before the pid file is there for others to send signals to.
   const orders = new Orders();
   orders.obeySignals();
-  const claimed = await claim(pidFile);
+  const claimed = await claim(pidFile, options.pidFilePlaces);
   if ('running' in claimed) {
     await say(`${name} is running already, with pid ${claimed.running}`);
     return 0;
@@ -69,10 +85,15 @@ export async function run(options: RunOptions): Promise<number> {
   };
   process.on('uncaughtException', dieLoudly);
   const world = checkWorld(options, () => log);
+  const onTrouble = (reason: string) => log.error(`Cannot tell the service manager how this daemon is: ${reason}`);
+  // Taken in any case, so that no command that we run speaks for us.
+  const notified = serviceManager({ env: process.env, onTrouble });
   const companions = new Companions({
     ...{ path, name, config, digest: loaded.digest, log: () => log },
     reload: () => orders.reload(),
     optionsFor: options.optionsFor,
+    sync: options.sync,
+    serviceManager: detached ? undefined : notified,
   });
   try {
     log.info(`Starting tsdirectord ${VERSION} for ${path}, pid ${process.pid}`);
@@ -97,10 +118,14 @@ export async function run(options: RunOptions): Promise<number> {
     let current = config;
     const reload = async (): Promise<void> => {
       log.info(`Reloading ${path}`);
+      companions.reloading();
       const next = await read();
       companions.seen(next.digest);
       logDiagnostics(next, log);
-      if (next.config === undefined) throw new UsageError('it has errors', 2);
+      if (next.config === undefined) {
+        const details = formatDiagnostics(next).join('\n');
+        throw new UsageError(`it has ${errorCount(next)}`, 2, { details });
+      }
       if (next.config.supervised !== current.supervised)
         log.warn('supervised has changed: that counts from the next start on');
       const before = log;
@@ -116,10 +141,12 @@ export async function run(options: RunOptions): Promise<number> {
       try {
         await reload();
       } catch (error) {
-        log.error(`Cannot reload ${path}, the running configuration stays as it is: ${messageOf(error)}`);
-        throw error;
+        const { exitCode = 1, details } = isUsageError(error) ? error : {};
+        const message = `Cannot reload ${path}, the running configuration stays as it is: ${messageOf(error)}`;
+        log.error(message);
+        throw new UsageError(message, exitCode, { details, cause: error });
       } finally {
-        companions.reloaded();
+        await companions.reloaded();
       }
     });
     log.info(`Stopping on ${signal}`);
@@ -138,15 +165,20 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-/** The configuration, once its diagnostics are told. Throws UsageError with exit code 2 when it has errors. */
+/**
+ * The configuration, once its diagnostics are told. Throws UsageError when it has errors: with exit code 2, or 1 for whoever tries
+ * again (`isRetried`) when they may pass.
+ */
 export async function accepted(
   loaded: Loaded,
   say: (text: string) => Promise<void> | void,
-  color = false,
+  { color = false, isRetried = false } = {},
 ): Promise<Config> {
   for (const text of formatDiagnostics(loaded, color)) await say(text);
   if (loaded.config !== undefined) return loaded.config;
-  throw new UsageError(`${loaded.path} has ${errorCount(loaded)}; nothing was changed`, 2);
+  // A supervisor may try again when names cannot be looked up, as at a boot; other mistakes stay until somebody mends them.
+  const passes = loaded.diagnostics.every(({ severity, passing }) => severity === 'warning' || passing);
+  throw new UsageError(`${loaded.path} has ${errorCount(loaded)}; nothing was changed`, passes && isRetried ? 1 : 2);
 }
 
 /** What checks are given; `close` resolves when no process of theirs is left, once they have been ended. */
@@ -186,7 +218,8 @@ async function openLogger(config: Config, { debug, supervised, name }: RunOption
   if (debug) return terminalLogger(process.stdout, process.stdout.isTTY === true, end);
   if (supervised) {
     const sink = openStandardOutput();
-    return config.logFormat === 'json' ? jsonLogger(sink, name) : supervisedLogger(sink);
+    if (config.logFormat === 'json') return jsonLogger(sink, name);
+    return isJournal() ? journalLogger(sink) : supervisedLogger(sink);
   }
   if (config.log.kind === 'syslog') {
     const { facility } = config.log;

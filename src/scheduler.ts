@@ -12,6 +12,8 @@ interface Running {
   readonly intervalMs: number;
   readonly check: RunnableCheck;
   timer: NodeJS.Timeout | undefined;
+  /** When something is to happen at the latest: the next run starts, or the one under way ends. */
+  dueAt: number;
 }
 
 /** First runs are started in groups of this size, so that a large configuration does not hold the event loop. */
@@ -34,12 +36,20 @@ export class Scheduler {
     }
     const fresh = [...wanted].filter(([key]) => !this.#jobs.has(key));
     for (const [index, [key, { intervalMs, prepare }]] of fresh.entries()) {
-      const job: Running = { intervalMs, check: prepare(), timer: undefined };
+      const job: Running = { intervalMs, check: prepare(), timer: undefined, dueAt: 0 };
       this.#jobs.set(key, job);
       // Everything is asked at once in the beginning; the second round comes spread over an interval, and stays so.
       const second = (intervalMs * (index + 1)) / fresh.length;
       this.#schedule(key, job, Math.floor(index / START_GROUP) * START_PAUSE_MS, second);
     }
+  }
+
+  /** For how many milliseconds the check that is latest has been due: to start, or to have ended. 0 when all is in time. */
+  lateMs(): number {
+    const now = performance.now();
+    let latest = 0;
+    for (const { dueAt } of this.#jobs.values()) latest = Math.max(latest, now - dueAt);
+    return latest;
   }
 
   /** Ends all checks. */
@@ -54,11 +64,13 @@ export class Scheduler {
   }
 
   #schedule(key: string, job: Running, delayMs: number, nextAfterMs: number): void {
+    job.dueAt = performance.now() + delayMs;
     job.timer = setTimeout(() => void this.#run(key, job, nextAfterMs), delayMs);
   }
 
   async #run(key: string, job: Running, nextAfterMs: number): Promise<void> {
     const startedAt = performance.now();
+    job.dueAt = startedAt + job.check.limitMs;
     const result = await job.check.run();
     if (this.#jobs.get(key) !== job) return;
     // A check that took longer than its interval starts again at once.

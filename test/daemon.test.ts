@@ -1,7 +1,7 @@
 // The daemon as a whole, in this process: real checks of real listeners on loopback, the kernel's table in memory.
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { CheckServices } from '../src/checks/check.ts';
 import type { Config } from '../src/config/model.ts';
 import { Daemon } from '../src/daemon.ts';
@@ -341,6 +341,100 @@ describe('reload', () => {
     await daemon.start();
     await reload(QUIET + virtual(81, [web]));
     expect([...kernel.table.keys()]).toEqual(['tcp:10.9.9.9:80', vip(81)]);
+  });
+});
+
+describe('what systemd is told', () => {
+  test('how many servers are up: adopted, checked, held down, after a reload', async () => {
+    const [good, bad, slow] = [await WebServer.start(), await WebServer.start(), await WebServer.start()];
+    bad.mood = 'broken';
+    slow.mood = 'hang';
+    const served = `-A -t 10.0.0.1:80 -s wrr\n-a -t 10.0.0.1:80 -r ${at(slow)} -m -w 3\n`;
+    const on = '\tchecktype = on\n';
+    const text = `${FAST}negotiatetimeout = 60\n${virtual(80, [good, bad, slow])}${virtual(81, [good], on)}${virtual(82, [])}`;
+    const held = new Set<string>();
+    const kernel = new NotingKernel(parseSave(served));
+    const log = new LogLines();
+    const daemon = new Daemon(hurried(text), {
+      kernel,
+      log,
+      services: { resolve: resolveHost, command: runCommand, ping: async () => ({ answered: false }) },
+      heldDown: (_, { port }) => (held.has(`127.0.0.1:${port}`) ? 'maintenance' : undefined),
+    });
+    onTestFinished(() => daemon.stop().catch(() => {}));
+    await daemon.start();
+    // Those that are not checked yet are not up: the one that was in the table is, and so is the one that is always up.
+    expect(daemon.tally()).toEqual({ virtuals: 3, up: 2, reals: 4 });
+    await until('checks', () => log.lines.filter((line) => line.startsWith('Real server')).length === 2);
+    expect(daemon.tally()).toEqual({ virtuals: 3, up: 3, reals: 4 });
+    held.add(at(good));
+    await daemon.holdsChanged();
+    expect(daemon.tally()).toEqual({ virtuals: 3, up: 1, reals: 4 });
+    held.clear();
+    await daemon.reload(hurried(FAST + virtual(80, [good])), log);
+    expect(daemon.tally()).toEqual({ virtuals: 1, up: 1, reals: 1 });
+  });
+
+  /** Makes the clock that lateness is measured with go on by itself. */
+  function clock(): (ms: number) => void {
+    const now = performance.now.bind(performance);
+    let ahead = 0;
+    const spy = vi.spyOn(performance, 'now').mockImplementation(() => now() + ahead);
+    onTestFinished(() => spy.mockRestore());
+    return (ms) => {
+      ahead += ms;
+    };
+  }
+
+  test('a check that is never made is what it is stuck with, once it is late by twenty seconds', async () => {
+    const web = await WebServer.start();
+    const { daemon, reaches } = daemonOf(FAST + virtual(80, [web], '\tcheckinterval = 600\n'));
+    const pass = clock();
+    expect(daemon.stuck()).toBeUndefined();
+    await daemon.start();
+    await reaches(`${vip()} > ${at(web)} 3`);
+    expect(daemon.stuck()).toBeUndefined();
+    // An interval is a tenth of what the configuration says here.
+    pass(60_000 + 15_000);
+    expect(daemon.stuck()).toBeUndefined();
+    pass(10_000);
+    expect(daemon.stuck()).toBe('a check has been due for 25 s');
+    await daemon.stop();
+    expect(daemon.stuck()).toBeUndefined();
+  });
+
+  test('a slow server, and a check that waits for it, are nothing to be stuck with', async () => {
+    const web = await WebServer.start();
+    web.mood = 'hang';
+    const { daemon } = daemonOf(virtual(80, [web], '\tnegotiatetimeout = 300\n'));
+    const pass = clock();
+    await daemon.start();
+    await until('the check', () => web.hits === 1);
+    pass(300_000);
+    expect(daemon.stuck()).toBeUndefined();
+  });
+
+  test('a kernel that never answers is, after ninety seconds', async () => {
+    const { daemon, kernel } = daemonOf('virtual = 10.0.0.1:80\n\tchecktype = on\n\treal = 10.0.0.2 gate\n');
+    const pass = clock();
+    await daemon.start();
+    pass(3_600_000);
+    expect(daemon.stuck()).toBeUndefined();
+    let answer = (): void => {};
+    vi.spyOn(kernel, 'read').mockImplementationOnce(
+      () =>
+        new Promise((resolve) => {
+          answer = () => resolve(kernel.table);
+        }),
+    );
+    const changed = daemon.holdsChanged();
+    pass(85_000);
+    expect(daemon.stuck()).toBeUndefined();
+    pass(10_000);
+    expect(daemon.stuck()).toMatch(/^the kernel's table has been worked on for 9[56] s$/);
+    answer();
+    await changed;
+    expect(daemon.stuck()).toBeUndefined();
   });
 });
 

@@ -198,3 +198,26 @@ test('who only looks at a configuration is warned of files that the daemon could
   expect(config).toBeDefined();
   expect(diagnostics).toMatchObject([{ severity: 'warning', line: 1 }]);
 });
+
+test('an interface to synchronise over that is not there is a warning, because it may come up later', async () => {
+  const loaded = await loadText(`syncdaemon = "nosuch0 7"\n${BLOCK}`, 'a.cf', lookups);
+  expect(loaded.config?.syncDaemon).toEqual({ interface: 'nosuch0', syncId: 7 });
+  expect(formatDiagnostics(loaded)).toEqual([
+    `a.cf:1:14: warning: there is no network interface nosuch0 to synchronise connections over
+    1 | syncdaemon = "nosuch0 7"
+      |              ^^^^^^^^^^^
+      = it is tried again until there is one; "ip link" lists those that there are`,
+  ]);
+});
+
+test.each([
+  ['one that is there', 'syncdaemon = lo\n', []],
+  ['not one whose name only begins so', 'syncdaemon = l\n', [1]],
+  ['nor one that has that as its beginning', 'syncdaemon = lo0\n', [1]],
+  ['only the one that counts', 'syncdaemon = nosuch0\nsyncdaemon = lo 3\n', []],
+  ['none', '', []],
+])('an interface to synchronise over: %s', async (_, text, lines) => {
+  const { diagnostics } = await loadText(text + BLOCK, 'a.cf', lookups);
+  const told = diagnostics.filter(({ message }) => message.includes('network interface'));
+  expect(told.map(({ line, severity }) => [line, severity])).toEqual(lines.map((line) => [line, 'warning']));
+});

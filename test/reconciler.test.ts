@@ -50,6 +50,15 @@ class SlowKernel extends MemoryKernel {
   }
 }
 
+/** Shut until it is opened. */
+function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
+  let open = (): void => {};
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open };
+}
+
 function setUp(table?: Table) {
   const kernel = new SlowKernel(table);
   const log = new LogLines();
@@ -123,10 +132,8 @@ describe('passes', () => {
 
   test('never overlap; any number of triggers meanwhile are one more pass, with what is wanted then', async () => {
     const { kernel, states, reconciler, weight } = setUp();
-    let open = (): void => {};
-    kernel.gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
+    const { passed, open } = gate();
+    kernel.gate = passed;
     const all = [reconciler.reconcile(true)];
     for (const state of ['down', 'up', 'down', 'up'] as const) {
       states['10.0.0.2'] = state;
@@ -160,6 +167,43 @@ describe('passes', () => {
       expect(weight('10.0.0.2')).toBe(5);
     },
   );
+});
+
+describe('how long it has been at work', () => {
+  test('on the pass under way, not on all since it rested; nothing at rest', async () => {
+    const { kernel, states, reconciler } = setUp();
+    expect(reconciler.busyMs).toBe(0);
+    const [first, second] = [gate(), gate()];
+    const apply = kernel.apply.bind(kernel);
+    let passes = 0;
+    kernel.apply = (edits) => {
+      passes++;
+      if (passes === 2) kernel.gate = second.passed;
+      return apply(edits);
+    };
+    kernel.gate = first.passed;
+    const began = performance.now();
+    const done = [reconciler.reconcile(true)];
+    await until('some time', () => reconciler.busyMs > 400);
+    expect(reconciler.busyMs).toBeLessThanOrEqual(performance.now() - began);
+    states['10.0.0.2'] = 'up';
+    done.push(reconciler.reconcile());
+    first.open();
+    await until('the second pass', () => passes === 2);
+    expect(reconciler.busyMs).toBeLessThan(400);
+    await until('it takes time, too', () => reconciler.busyMs > 50);
+    second.open();
+    await Promise.all(done);
+    expect(reconciler.busyMs).toBe(0);
+  });
+
+  test('a pass that fails has ended, too', async () => {
+    const { kernel, reconciler } = setUp();
+    kernel.broken = true;
+    await reconciler.reconcile(true);
+    expect(reconciler.trouble).toBeDefined();
+    expect(reconciler.busyMs).toBe(0);
+  });
 });
 
 describe('trouble', () => {

@@ -8,6 +8,7 @@ const UP: CheckResult = { outcome: 'up', detail: 'ok', durationMs: 1 };
 
 /** A check that notes when it starts, and ends at once or when told to. */
 class Probe implements RunnableCheck {
+  readonly limitMs = 500;
   readonly starts: number[] = [];
   running = 0;
   most = 0;
@@ -162,5 +163,71 @@ describe('update', () => {
     await until('several intervals', () => performance.now() - began > 60);
     expect(probe.starts).toHaveLength(runs);
     expect(probe.closed).toBe(true);
+  });
+});
+
+describe('lateness', () => {
+  const wait = async (ms: number): Promise<void> => {
+    const began = performance.now();
+    await until(`${ms} ms`, () => performance.now() - began >= ms);
+  };
+  /** The event loop, held. */
+  const hold = (ms: number): void => {
+    for (const began = performance.now(); performance.now() - began < ms; );
+  };
+
+  test('none without checks, before the first runs, and between two', async () => {
+    const { scheduler } = schedulerOf({});
+    expect(scheduler.lateMs()).toBe(0);
+    const probe = new Probe();
+    scheduler.update(new Map([['job', job(probe, 60_000)]]));
+    expect(scheduler.lateMs()).toBeLessThan(50);
+    await until('a run', () => probe.starts.length === 1);
+    await wait(300);
+    expect(scheduler.lateMs()).toBe(0);
+  });
+
+  test('a check may take as long as its limit; from then on it is late, until it ends', async () => {
+    const [hung, quick] = [new Probe(true), new Probe()];
+    const { scheduler } = schedulerOf({ hung: job(hung, 60_000), quick: job(quick, 60_000) });
+    await until('both run', () => hung.running === 1 && quick.starts.length === 1);
+    expect(scheduler.lateMs()).toBe(0);
+    await until('it is late', () => scheduler.lateMs() > 100);
+    expect(performance.now() - (hung.starts[0] ?? 0)).toBeGreaterThan(hung.limitMs + 100 - 5);
+    hung.finish();
+    await until('its end', () => hung.running === 0);
+    expect(scheduler.lateMs()).toBe(0);
+  });
+
+  test('one that is dropped is late no more', async () => {
+    const hung = new Probe(true);
+    const { scheduler } = schedulerOf({ hung: job(hung, 60_000) });
+    await until('it is late', () => scheduler.lateMs() > 0);
+    scheduler.update(new Map());
+    expect(scheduler.lateMs()).toBe(0);
+  });
+
+  test('a check whose time passes while nothing runs is late, until it runs', async () => {
+    const probe = new Probe();
+    const { scheduler } = schedulerOf({ job: job(probe, 1_000) });
+    await until('a run', () => probe.starts.length === 1);
+    hold(1_400);
+    expect(scheduler.lateMs()).toBeGreaterThan(300);
+    await until('the next', () => probe.starts.length > 1);
+    expect(scheduler.lateMs()).toBeLessThan(300);
+  });
+
+  test('the latest of several counts', async () => {
+    const [early, late] = [new Probe(true), new Probe(true)];
+    const { scheduler } = schedulerOf({ early: job(early, 60_000) });
+    await until('it is late', () => scheduler.lateMs() > 200);
+    scheduler.update(
+      new Map([
+        ['early', job(early, 60_000)],
+        ['late', job(late, 60_000)],
+      ]),
+    );
+    await until('the other runs', () => late.running === 1);
+    expect(scheduler.lateMs()).toBeGreaterThan(200);
   });
 });

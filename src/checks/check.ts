@@ -68,6 +68,8 @@ export interface CheckResult {
 
 /** A check that is run again and again. */
 export interface RunnableCheck {
+  /** The longest that a run may take, its clean-up included. */
+  readonly limitMs: number;
   /** Never rejects, and settles at the deadline at the latest. */
   run(): Promise<CheckResult>;
   /** Aborts a run under way and lets go of everything kept. */

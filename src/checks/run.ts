@@ -68,6 +68,7 @@ export function prepareCheck(
   }
 
   return {
+    limitMs: longest(plan.spec) + KILLED_COMMAND_MS,
     run() {
       running ??= runOnce();
       return running;
@@ -179,6 +180,11 @@ function perform(target: Target, spec: CheckSpecs[CheckKind], ctx: CheckContext)
 function limitOf(spec: CheckSpecs[CheckKind]): number | undefined {
   if (spec.kind === 'combined') return undefined;
   return spec.kind === 'ping' ? spec.attempts * (spec.timeoutMs + PING_GRACE_MS) : spec.timeoutMs;
+}
+
+function longest(spec: CheckSpec): number {
+  if (spec.kind === 'combined') return Math.max(longest(spec.connect), longest(spec.negotiate));
+  return isConstant(spec) ? 0 : (limitOf(spec) ?? 0);
 }
 
 function noAnswer(limitMs: number, progress: string): CheckFailure {

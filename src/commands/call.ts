@@ -1,6 +1,7 @@
 // What one call of the program is about, and what all actions say and ask in the same way.
 import { messageOf, UsageError } from '../errors.ts';
 import type { Kernel } from '../ipvs/kernel.ts';
+import type { ConnectionSync } from '../system/connection-sync.ts';
 import type { Action, Flags } from './command-line.ts';
 
 export interface Call {
@@ -16,6 +17,8 @@ export interface Call {
   /** The last part of the configuration's path, as ldirectord calls it. */
   readonly name: string;
   readonly pidFile: string;
+  /** Where a daemon of this configuration might have it; `pidFile` is one of them. */
+  readonly pidFilePlaces: readonly string[];
   readonly flags: Flags;
 }
 
@@ -45,6 +48,12 @@ export function described({ program, path, name }: Call): string {
 export async function kernelOf({ ipvs, ipvsadm }: Flags): Promise<Kernel> {
   if (ipvs === 'memory') return new (await import('../system/memory-kernel.ts')).MemoryKernel();
   return new (await import('../system/ipvsadm.ts')).IpvsadmKernel(ipvsadm);
+}
+
+/** The synchronisation of connections that belongs to that table. */
+export async function syncOf({ ipvs, ipvsadm }: Flags): Promise<ConnectionSync> {
+  const { IpvsadmSync, NO_SYNC } = await import('../system/connection-sync.ts');
+  return ipvs === 'memory' ? NO_SYNC : new IpvsadmSync(ipvsadm);
 }
 
 /** Sends a signal; a process that is gone already is as good. Throws UsageError when that is not allowed. */

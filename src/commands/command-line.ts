@@ -20,6 +20,7 @@ export const ACTION_NAMES = Object.keys(ACTIONS) as Action[];
 
 export interface Flags {
   readonly debug?: true;
+  readonly foreground?: true;
   readonly file?: string;
   readonly ipvsadm: string;
   readonly ipvs: 'kernel' | 'memory';
@@ -29,6 +30,7 @@ export interface Flags {
   readonly explain?: true;
   readonly json?: true;
   readonly wait?: true;
+  readonly printFiles?: true;
   readonly detached?: true;
   /** Started by another configuration, which waits until it is in the background. */
   readonly executed?: true;
@@ -37,6 +39,7 @@ export interface Flags {
 /** Options that only some actions know; with another they would be taken for something they do not do. */
 export const ONLY_WITH: Readonly<Partial<Record<keyof Flags, readonly Action[]>>> = {
   explain: ['check'],
+  foreground: ['start'],
   json: ['check', 'status'],
   wait: ['reload', 'force-reload'],
 };
@@ -71,6 +74,10 @@ export function commandLine(program: string): Command {
       'configuration; looked for in /etc/ha.d, /etc/ha.d/conf and here (default: ldirectord.cf)',
     )
     .option('-d, --debug', 'stay in the foreground and log everything to the terminal')
+    .option(
+      '--foreground',
+      'start: stay in the foreground and log to standard output, as a supervisor (systemd) wants it',
+    )
     .option('--ipvsadm <path>', 'the ipvsadm program', 'ipvsadm')
     .addOption(
       new Option('--ipvs <kind>', 'keep the table in the kernel, or only in memory to try things out')
@@ -86,6 +93,7 @@ export function commandLine(program: string): Command {
     .option('--explain', 'check: print the configuration as it is understood, and where each value comes from')
     .option('--json', 'check, status: print what is found, and what is understood or known, as JSON')
     .option('--wait', 'reload: return when the new configuration is in force; fail with the reason when it is not')
+    .option('--print-files', 'list what is installed beside the program (units, scripts, manual), and where it belongs')
     .addOption(new Option('--detached').hideHelp())
     .addOption(new Option('--executed').hideHelp())
     .version(`tsdirectord ${VERSION}`, '-v, --version', 'print the version')

@@ -16,7 +16,7 @@ const MAX_COMMENT_COLUMN = 70;
 /** Resolves with 0 when there is nothing to do, 10 when there is. Throws UsageError for a wrong configuration, IpvsError for an unreadable table. */
 export async function plan(call: Call): Promise<number> {
   const path = configPath(call);
-  const config = await accepted(await load(path, undefined, false), err, process.stderr.isTTY === true);
+  const config = await accepted(await load(path, undefined, false), err, { color: process.stderr.isTTY === true });
   const kernel = await kernelOf(call.flags);
   const [table, owner] = await Promise.all([kernel.read({ thresholds: true }), readOwner(call.pidFile)]);
   const maintenance = new Maintenance({ reverse: reverseLookup, log: () => WARNINGS_ONLY, onChange: () => {} });

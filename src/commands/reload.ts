@@ -15,9 +15,13 @@ export async function reload(call: Call): Promise<number> {
     err(`${described(call)} is not running, so there is nothing to reload`);
     return 1;
   }
+  if (call.flags.wait) {
+    // It tells what is wrong itself: another user may see other files.
+    await askDaemon(socketPath(call.pidFile), { op: 'reload' }, WAIT_MS);
+    return 0;
+  }
   await validate(call);
-  if (call.flags.wait) await askDaemon(socketPath(call.pidFile), { op: 'reload' }, WAIT_MS);
-  else signal(owner.pid, 'SIGHUP');
+  signal(owner.pid, 'SIGHUP');
   return 0;
 }
 
@@ -34,5 +38,5 @@ export async function restart(call: Call): Promise<number> {
 /** Loads the configuration as a daemon would, and tells what is wrong with it. */
 async function validate(call: Call): Promise<void> {
   const [{ load }, { accepted }] = await Promise.all([import('../load.ts'), import('../run.ts')]);
-  await accepted(await load(configPath(call)), err, process.stderr.isTTY === true);
+  await accepted(await load(configPath(call)), err, { color: process.stderr.isTTY === true });
 }

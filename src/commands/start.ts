@@ -1,11 +1,11 @@
-// start: the daemon in this process (-d), or in one of its own that goes on when this one has ended.
+// start: the daemon in this process (-d, --foreground), or in one of its own that goes on when this one has ended.
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { messageOf, UsageError } from '../errors.ts';
+import { isUsageError, messageOf } from '../errors.ts';
 import { type Owner, readOwner } from '../system/pid-file.ts';
-import { type Call, configPath, described, err, kernelOf, out } from './call.ts';
+import { type Call, configPath, described, err, kernelOf, out, syncOf } from './call.ts';
 
-/** Resolves with the exit code once the table is programmed; with -d, and in the daemon's own process, when the daemon has ended. */
+/** Resolves with the exit code once the table is programmed; in the foreground, and in the daemon's own process, when the daemon has ended. */
 export async function start(call: Call): Promise<number> {
   const { flags, name, pidFile } = call;
   // The detached process finds that out when it claims the pid file, and tells its starter.
@@ -15,7 +15,8 @@ export async function start(call: Call): Promise<number> {
     return 0;
   }
   const path = configPath(call);
-  const supervised = !flags.debug && !flags.detached && !flags.executed && (await wantsSupervision(path));
+  const isOwnProcess = flags.debug || flags.detached || flags.executed;
+  const supervised = flags.foreground ?? (!isOwnProcess && (await wantsSupervision(path)));
   if (!flags.debug && !flags.detached && !supervised) {
     const { spawnDetached } = await import('../system/detach.ts');
     return spawnDetached(detachedArguments(call), err);
@@ -27,7 +28,9 @@ export async function start(call: Call): Promise<number> {
     path,
     name,
     pidFile,
+    pidFilePlaces: call.pidFilePlaces,
     kernel: await kernelOf(flags),
+    sync: await syncOf(flags),
     debug: flags.debug === true,
     supervised,
     optionsFor: (other: string) => optionsFor(call, other),
@@ -37,7 +40,7 @@ export async function start(call: Call): Promise<number> {
   const exitCode = await run({ ...options, say: (text) => tellStarter({ kind: 'say', text }) }).catch(async (error) => {
     const text = error instanceof Error && !('code' in error) ? error.stack : messageOf(error);
     await tellStarter({ kind: 'say', text: `${call.program}: ${text}` });
-    return error instanceof UsageError ? error.exitCode : 1;
+    return isUsageError(error) ? error.exitCode : 1;
   });
   await tellStarter({ kind: 'done', exitCode });
   return exitCode;
@@ -62,5 +65,6 @@ async function wantsSupervision(path: string): Promise<boolean> {
 /** The command line of the background process: what this call amounts to, as a start. */
 function detachedArguments({ config, pidFile, flags }: Call): string[] {
   const file = config === undefined ? [] : ['--file', config];
-  return ['start', ...file, '--ipvs', flags.ipvs, '--ipvsadm', flags.ipvsadm, '--pid-file', pidFile, '--detached'];
+  const own = flags.pidFile === undefined ? [] : ['--pid-file', pidFile];
+  return ['start', ...file, '--ipvs', flags.ipvs, '--ipvsadm', flags.ipvsadm, ...own, '--detached'];
 }

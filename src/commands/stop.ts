@@ -1,7 +1,7 @@
 // stop: TERM, then KILL and the cleaning up that a killed daemon could not do.
 import { messageOf, UsageError } from '../errors.ts';
-import { readOwner, waitUntilGone } from '../system/pid-file.ts';
-import { type Call, configPath, described, err, kernelOf, out, signal } from './call.ts';
+import { readOwner, removeStale, waitUntilGone } from '../system/pid-file.ts';
+import { type Call, configPath, described, err, kernelOf, out, signal, syncOf } from './call.ts';
 
 /** Resolves with 0 once no daemon is there any more, in bounded time. Throws UsageError when it cannot be killed. */
 export async function stop(call: Call): Promise<number> {
@@ -13,7 +13,10 @@ export async function stop(call: Call): Promise<number> {
   }
   const timeoutMs = call.flags.stopTimeout * 1000;
   signal(owner.pid, 'SIGTERM');
-  if (await waitUntilGone(owner.pid, timeoutMs)) return 0;
+  if (await waitUntilGone(owner.pid, timeoutMs)) {
+    await removeStale(call.pidFilePlaces);
+    return 0;
+  }
   err(
     `${described(call)} did not end within ${call.flags.stopTimeout} s of SIGTERM; killing pid ${owner.pid} and cleaning up after it`,
   );
@@ -28,7 +31,7 @@ async function cleanUpAfter(call: Call): Promise<void> {
   const [{ rm }, { cleanTable }] = await Promise.all([import('node:fs/promises'), import('../clean-table.ts')]);
   await rm(call.pidFile, { force: true });
   try {
-    await cleanTable(configPath(call), await kernelOf(call.flags), err);
+    await cleanTable(configPath(call), { kernel: await kernelOf(call.flags), sync: await syncOf(call.flags) }, err);
   } catch (error) {
     err(`Its virtual services may still be in the kernel, see ipvsadm -Ln: ${messageOf(error)}`);
   }

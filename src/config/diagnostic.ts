@@ -14,6 +14,8 @@ export interface Diagnostic extends Place {
   readonly message: string;
   /** What was expected, or what to do about it. */
   readonly hint?: string;
+  /** It may be right at another time, as a name that cannot be looked up now. */
+  readonly passing?: true;
 }
 
 /** A piece of a configuration and where it stands. */
@@ -25,17 +27,21 @@ export interface Spot extends Place {
 export class Problem extends Error {
   readonly place: Place;
   readonly hint: string | undefined;
-  constructor(place: Place, message: string, hint?: string) {
+  /** It may be none at another time. */
+  readonly passes: boolean;
+  constructor(place: Place, message: string, hint?: string, passes = false) {
     super(message);
     this.place = place;
     this.hint = hint;
+    this.passes = passes;
   }
 }
 
 /** The diagnostic of a problem, or the thrown thing itself again when it is none. */
 export function problemToError(thrown: unknown): Diagnostic {
   if (!(thrown instanceof Problem)) throw thrown;
-  return errorAt(thrown.place, thrown.message, thrown.hint);
+  const error = errorAt(thrown.place, thrown.message, thrown.hint);
+  return thrown.passes ? { ...error, passing: true } : error;
 }
 
 /** Runs a step; a Problem in it becomes a diagnostic. */

@@ -25,6 +25,7 @@ import {
   seconds,
   secondsOrZero,
   sslVerify,
+  syncDaemon,
   type ValueParser,
   yesNo,
 } from './values.ts';
@@ -91,6 +92,7 @@ export const DIRECTIVES = {
   logformat: row('global', 'classic | json', oneOf('classic', 'json'), 'classic', "classic: ldirectord's lines. json: one object a line. (Ours.)"),
   emailalertfrom: row('global', 'address', freeText, 'user@host of the daemon', 'Sender of alert mail.'),
   maintenancedir: row('global', '/path', absolutePath, 'none', 'A file in it named like a server (address:port, address or host name) takes the server out of service.'),
+  syncdaemon: row('global', 'interface [syncid]', syncDaemon, 'none; syncid 0', "While the director runs, the kernel tells its connections to backup directors over this interface (ipvsadm --start-daemon master). (Ours.)"),
 
   real: row('virtual', 'host[->host][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(4), 'weight 1, the port of the virtual', 'A real server, or a range of them.', { repeatable: true }),
   real6: row('virtual', '[host][->[host]][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(6), 'weight 1, the port of the virtual', 'The same for IPv6.', { repeatable: true }),

@@ -337,6 +337,12 @@ export type LogTarget =
 /** Where log lines go when the configuration does not say. */
 export const DEFAULT_LOGFILE = '/var/log/ldirectord.log';
 
+/** The kernel's synchronisation of connections: over which network interface, and under which number (0 to 255). */
+export interface SyncDaemon {
+  readonly interface: string;
+  readonly syncId: number;
+}
+
 /** A whole configuration. */
 export interface Config {
   readonly virtuals: readonly Virtual[];
@@ -350,6 +356,7 @@ export interface Config {
   readonly supervised: boolean;
   readonly alertsFrom?: string;
   readonly maintenanceDir?: string;
+  readonly syncDaemon?: SyncDaemon;
 }
 
 /** An address as people write it beside a port: brackets round IPv6. */

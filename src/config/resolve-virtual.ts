@@ -152,6 +152,7 @@ export class BlockResolver {
         host,
         `the name "${host.text}" of ${of} has no IPv${family} address`,
         'check its spelling, /etc/hosts and the name server, or write the address',
+        true,
       );
     }
     return found;

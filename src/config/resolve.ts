@@ -65,5 +65,6 @@ function globals(given: Given): Omit<Config, 'virtuals'> {
     ...present('callback', value('callback')),
     ...present('alertsFrom', value('emailalertfrom')),
     ...present('maintenanceDir', value('maintenancedir')),
+    ...present('syncDaemon', value('syncdaemon')),
   };
 }

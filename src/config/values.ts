@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { type Place, Problem, type Spot } from './diagnostic.ts';
-import { ALERT_STATES, type AlertState, type LogTarget } from './model.ts';
+import { ALERT_STATES, type AlertState, type LogTarget, type SyncDaemon } from './model.ts';
 import { type Pattern, translatePattern } from './perl-regex.ts';
 import { nearest } from './suggest.ts';
 
@@ -211,6 +211,27 @@ export const absolutePath: ValueParser<string> = (value) => {
   const path = quotedSpot(value, 'an absolute path');
   if (!path.text.startsWith('/')) throw new Problem(path, `"${path.text}" is not an absolute path`, 'start it with /');
   return path.text;
+};
+
+/** Narrower than the kernel's own rule (dev_valid_name): an address, a number, `eth0,` or `eth0.45@eth0` is nobody's interface. */
+const INTERFACE_NAME = /^(?=.*[A-Za-z])[\w.+~][\w.+~-]{0,14}$/;
+const syncIdOf = wholeNumber(0, 255, '', 'a syncid');
+
+/** A network interface, and the number of the cluster that synchronises over it. */
+export const syncDaemon: ValueParser<SyncDaemon> = (given) => {
+  const value = unquoted(given);
+  nonEmpty(value, 'a network interface, and a syncid from 0 to 255');
+  const { text } = value;
+  const [name = ''] = /^\S*/.exec(text) ?? [];
+  if (!INTERFACE_NAME.test(name))
+    throw new Problem(
+      within(value, 0, name.length),
+      `"${name}" is not the name of a network interface`,
+      'expected something like eth0; "ip link" lists them',
+    );
+  const rest = text.slice(name.length).trimStart();
+  const syncId = rest === '' ? 0 : syncIdOf(within(value, text.length - rest.length));
+  return { interface: name, syncId };
 };
 
 const FACILITIES =

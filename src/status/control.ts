@@ -2,15 +2,17 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import { messageOf } from '../errors.ts';
+import { isUsageError, messageOf, UsageError } from '../errors.ts';
 
 /** What a daemon can be asked. */
 export interface Question {
   readonly op: string;
 }
 
-/** What it answers: a value, or why not, in words. */
-export type Answer = { readonly value: unknown } | { readonly error: string };
+/** What it answers: a value, or why not, in words and with the exit code that whoever asked ends with (1 where it tells none). */
+export type Answer =
+  | { readonly value: unknown }
+  | { readonly error: string; readonly exitCode?: number; readonly details?: string | undefined };
 
 /** By `op`; a rejection's message is the answer's error. */
 export type Handlers = Readonly<Record<string, (question: Question) => Promise<unknown> | unknown>>;
@@ -88,15 +90,16 @@ async function answer(asked: string, handlers: Handlers): Promise<Answer> {
   try {
     const question = JSON.parse(asked) as Question;
     const handler = Object.hasOwn(handlers, question.op) ? handlers[question.op] : undefined;
-    if (handler === undefined) return { error: `this daemon does not know "${question.op}"` };
+    if (handler === undefined) return { error: `this daemon does not know "${question.op}"`, exitCode: 1 };
     return { value: await handler(question) };
   } catch (error) {
-    return { error: messageOf(error) };
+    const { exitCode, details } = isUsageError(error) ? error : { exitCode: 1 };
+    return { error: messageOf(error), exitCode, details };
   }
 }
 
 /**
- * Asks the daemon that listens there. Rejects with its error, with a system error (ENOENT, ECONNREFUSED, EACCES), or when there is
+ * Asks the daemon that listens there. Rejects with its error as a UsageError, with a system error (ENOENT, ECONNREFUSED, EACCES), or when there is
  * no answer within `deadlineMs`.
  */
 export function askDaemon(path: string, question: Question, deadlineMs: number): Promise<unknown> {
@@ -119,7 +122,7 @@ export function askDaemon(path: string, question: Question, deadlineMs: number):
       clearTimeout(timer);
       try {
         const said = JSON.parse(chunks.join('')) as Answer;
-        if ('error' in said) reject(new Error(said.error));
+        if ('error' in said) reject(new UsageError(said.error, said.exitCode ?? 1, { details: said.details }));
         else resolve(said.value);
       } catch (error) {
         reject(new Error('the daemon closed the connection without an answer', { cause: error }));

@@ -1,6 +1,7 @@
 // A daemon that outlives the command that starts it: a child of its own session, which tells over IPC how its start went.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { isSea } from 'node:sea';
 
 /** What the child tells. */
 export type StartMessage =
@@ -12,8 +13,11 @@ const TIMEOUT_MS = 60_000;
 
 /** Runs this program again with `args`, detached. Resolves with its exit code, or 0 once it lives on; `say` gets what it has to tell. */
 export function spawnDetached(args: readonly string[], say: (text: string) => void): Promise<number> {
-  const script = process.argv[1] as string;
-  const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+  const calledAs = process.argv[1] as string;
+  // A single executable is no script that node has to be given, and only the name it is called by says how it was called.
+  const script = isSea() ? [] : [...process.execArgv, calledAs];
+  const child = spawn(process.execPath, [...script, ...args], {
+    argv0: isSea() ? calledAs : process.execPath,
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Names are looked up on these threads, and a log line must not wait for a slow name server.

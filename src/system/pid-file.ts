@@ -1,7 +1,8 @@
 // Who is the daemon of a configuration: a pid file that is only believed while the process it names holds that very file open.
-import { createHash } from 'node:crypto';
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
 
@@ -14,6 +15,30 @@ export type Owner =
 /** Longest wait for another start or stop of the same configuration to come to its end. */
 const CLAIM_WAIT_MS = 5_000;
 const POLL_MS = 20;
+
+/** Where the daemon of the configuration `name` has its pid file: ldirectord's place, or ours where only root may use that. */
+export function pidFilePlaces(name: string): readonly string[] {
+  // `start` and `start -f ldirectord.cf` mean the same configuration, and one daemon.
+  const names = [name, ...(name === 'ldirectord' ? ['ldirectord.cf'] : name === 'ldirectord.cf' ? ['ldirectord'] : [])];
+  const files = names.map((each) => `ldirectord.${each}.pid`);
+  return ['/var/run', '/run/tsdirectord'].flatMap((directory) => files.map((file) => join(directory, file)));
+}
+
+/** The one of several places that a call is about: where the daemon is, where one has died, or else where one could begin. */
+export async function choosePidFile(places: readonly string[], starts: boolean): Promise<string> {
+  const seen = await Promise.all(places.map(async (path) => ({ path, ...(await readOwner(path)) })));
+  const running = seen.find(({ state }) => state === 'running');
+  if (running !== undefined) return running.path;
+  if (!starts) return (seen.find(({ state }) => state === 'stale') ?? seen[0])?.path as string;
+  for (const path of places) {
+    const isUsable = await access(dirname(path), constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isUsable) return path;
+  }
+  return places[0] as string;
+}
 
 /** Looks at the pid file and at the process it names. */
 export async function readOwner(path: string): Promise<Owner> {
@@ -37,7 +62,7 @@ async function holdsOpen(pid: number, path: string): Promise<boolean> {
     return (await Promise.all(held)).includes(true);
   } catch (error) {
     // Somebody else's process may be seen but not looked into: it is there, and no more can be said.
-    return (error as NodeJS.ErrnoException).code === 'EACCES';
+    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }
 
@@ -51,19 +76,28 @@ export interface PidFile {
  * Makes this process the daemon of `path`, or says who is. Two at once cannot both succeed: a lock in the abstract socket
  * namespace, which the kernel drops when its process dies, is held for as long as the daemon lives.
  * Throws UsageError when the file cannot be written.
+ * @param places where another daemon of the same configuration might have its own
  */
-export async function claim(path: string): Promise<PidFile | { readonly running: number }> {
+export async function claim(
+  path: string,
+  places: readonly string[] = [path],
+): Promise<PidFile | { readonly running: number }> {
+  // Loaded here: a status, which claims nothing, is to be quick.
+  const { createHash } = await import('node:crypto');
   // Hashed, because the system cuts longer names off.
-  const name = createHash('sha256').update(path).digest('hex');
-  const lock = await takeLock(`\0tsdirectord:${name}`, path);
+  const name = createHash('sha256')
+    .update(places[0] as string)
+    .digest('hex');
+  const lock = await takeLock(`\0tsdirectord:${name}`, places);
   if (!('close' in lock)) return lock;
   try {
-    const owner = await readOwner(path);
-    if (owner.state === 'running') {
+    const running = await runningIn(places);
+    if (running !== undefined) {
       lock.close();
-      return { running: owner.pid };
+      return { running };
     }
     const file = await writeInPlace(path);
+    await removeStale(places);
     return {
       async release() {
         const [ours, there] = await Promise.all([file.stat(), stat(path).catch(() => undefined)]);
@@ -97,15 +131,36 @@ async function writeInPlace(path: string): Promise<FileHandle> {
   }
 }
 
-async function takeLock(name: string, path: string): Promise<Server | { readonly running: number }> {
+/** What daemons that were killed have left, as far as this user may remove it: a status would go on telling of it. */
+export async function removeStale(places: readonly string[]): Promise<void> {
+  await Promise.all(
+    places.map(async (path) => {
+      const owner = await readOwner(path);
+      if (owner.state === 'stale') await rm(path, { force: true }).catch(() => {});
+    }),
+  );
+}
+
+/** The pid of the daemon that has one of the files. */
+async function runningIn(places: readonly string[]): Promise<number | undefined> {
+  for (const path of places) {
+    const owner = await readOwner(path);
+    if (owner.state === 'running') return owner.pid;
+  }
+  return undefined;
+}
+
+async function takeLock(name: string, places: readonly string[]): Promise<Server | { readonly running: number }> {
   const until = Date.now() + CLAIM_WAIT_MS;
   for (;;) {
     const server = await listen(name);
     if (server !== undefined) return server;
-    const owner = await readOwner(path);
-    if (owner.state === 'running') return { running: owner.pid };
+    const running = await runningIn(places);
+    if (running !== undefined) return { running };
     if (Date.now() > until) {
-      throw new UsageError(`another tsdirectord holds the lock of ${path}, but no daemon has written it`, 1);
+      const pids = (await Promise.all(places.map(readOwner))).flatMap((owner) => ('pid' in owner ? [owner.pid] : []));
+      const seems = pids.length === 0 ? '' : `; it seems to be pid ${pids[0]}, which may be hidden from this user`;
+      throw new UsageError(`another tsdirectord holds the lock of ${places[0]}, but cannot be found${seems}`, 1);
     }
     await pause(POLL_MS);
   }

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { CheckServices } from '../../src/checks/check.ts';
 import { explain } from '../../src/checks/reasons.ts';
 import { prepareCheck } from '../../src/checks/run.ts';
+import type { CheckSpec } from '../../src/config/model.ts';
 import { CheckFailure } from '../../src/errors.ts';
 import { until } from '../until.ts';
 import { check, closeListeners, httpSpec, listen, ok, services } from './listeners.ts';
@@ -61,6 +62,34 @@ test('a limit longer than a timer can be does not fire at once', async () => {
     () => new Promise((resolve) => setTimeout(() => resolve({ code: 0, signal: null, stdout: '', stderr: '' }), 30)),
   );
   expect((await check(target, external(2 ** 40), world)).outcome).toBe('up');
+});
+
+describe('the longest that a run may take', () => {
+  const ping = { kind: 'ping', attempts: 3, timeoutMs: 5_000 } as const;
+  const connect = { kind: 'connect', timeoutMs: 4_000 } as const;
+  const combined = (timeoutMs: number) =>
+    ({ kind: 'combined', connects: 2, connect, negotiate: { ...httpSpec(), timeoutMs } }) as const;
+  /** Three seconds are for killing a command. */
+  test.each<[CheckSpec, number]>([
+    [connect, 7_000],
+    [external(10_000), 13_000],
+    [ping, 24_000],
+    [combined(9_000), 12_000],
+    [combined(1_000), 7_000],
+    [{ kind: 'on' }, 3_000],
+  ])('%o', (spec, limitMs) => {
+    expect(prepareCheck({ target, spec }, services()).limitMs).toBe(limitMs);
+  });
+
+  test('is kept, also with a command that cannot be killed', async () => {
+    const stuck = commandThat(() => new Promise(() => {}));
+    const prepared = prepareCheck({ target, spec: external(100) }, stuck);
+    for (const run of [1, 2]) {
+      const began = performance.now();
+      expect(await prepared.run(), `run ${run}`).toMatchObject({ outcome: expect.not.stringMatching('up') });
+      expect(performance.now() - began).toBeLessThan(prepared.limitMs + 500);
+    }
+  });
 });
 
 test('runs do not overlap', async () => {

@@ -189,7 +189,8 @@ describe('the control socket', () => {
     site.configure('virtual = nonsense\n');
     const { code, stderr } = await site.run('reload', '--wait');
     expect(code).toBe(2);
-    expect(stderr).toContain('nothing was changed');
+    expect(stderr).toContain(':2:11: error: the port of the virtual service is missing');
+    expect(stderr).toContain('the running configuration stays as it is: it has 1 error');
   });
 
   test('goes with the daemon; a killed one’s is replaced', async () => {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Director, type Program } from './lab/director.ts';
+import { Director, type Program, QUICK_PERL } from './lab/director.ts';
 import { figure } from './lab/figures.ts';
 import { Network } from './lab/network.ts';
 import { HOSTS } from './lab/reals.ts';
@@ -54,7 +54,7 @@ describe('every service', () => {
         machine.write('/run/check', CHECK, 0o755);
         machine.write('/run/check.pl', CHECK_PERL, 0o755);
         const config = readFileSync(join(process.env.LAB_ROOT ?? '', `test/kernel/configs/${configName}.cf`), 'utf8');
-        director = new Director(machine, program, config, { env: [TRUST] });
+        director = new Director(machine, program, config, { env: [QUICK_PERL, TRUST] });
       });
       after(() => director.machine.close());
 

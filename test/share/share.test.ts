@@ -86,7 +86,17 @@ describe('bash completion', () => {
     return dir;
   };
   const CONFIGS = ['a b.cf', 'mail.cf', 'my.cf', 'sub', 'web.cf'];
-  const ALWAYS = ['--debug', '--file', '--help', '--ipvs', '--ipvsadm', '--pid-file', '--stop-timeout', '--version'];
+  const ALWAYS = [
+    '--debug',
+    '--file',
+    '--help',
+    '--ipvs',
+    '--ipvsadm',
+    '--pid-file',
+    '--print-files',
+    '--stop-timeout',
+    '--version',
+  ];
 
   test.each<[string, readonly string[]]>([
     ['tsdirectord st', ['start', 'status', 'stop']],
@@ -96,7 +106,7 @@ describe('bash completion', () => {
     ['tsdirectord start --file =', CONFIGS],
     ['tsdirectord web.cf re', ['reload', 'restart']],
     ['tsdirectord start ', []],
-    ['tsdirectord start --', ALWAYS],
+    ['tsdirectord start --', [...ALWAYS, '--foreground']],
     ['tsdirectord check --', [...ALWAYS, '--explain', '--json']],
     ['tsdirectord --ex', ['--explain']],
     ['tsdirectord --ipvs ', ['kernel', 'memory']],

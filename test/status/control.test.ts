@@ -1,8 +1,9 @@
 // The control socket: one question, one answer; only for its owner; nobody can hold or flood the daemon through it.
 import { statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { UsageError } from '../../src/errors.ts';
 import { askDaemon, type Handlers, listenForControl, socketPath } from '../../src/status/control.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
@@ -31,6 +32,33 @@ describe('asking', () => {
     expect(await ask('show')).toEqual({ a: 'ü'.repeat(300_000) });
     await expect(ask('fail')).rejects.toThrow('it has errors');
     await expect(ask('toString')).rejects.toThrow('this daemon does not know "toString"');
+  });
+
+  test('an error brings its exit code, and what is to be read before it', async () => {
+    const { ask } = await listen({
+      broken: () => Promise.reject(new UsageError('it has 1 error', 2, { details: 'a.cf:1:1: error: "x"\n    1 | x' })),
+      usage: () => Promise.reject(new UsageError('not so', 1)),
+      fault: () => Promise.reject(new TypeError('x is not a function')),
+    });
+    const told = (op: string) => ask(op).catch((error: UsageError) => ({ ...error, message: error.message }));
+    expect(await told('broken')).toMatchObject({
+      code: 'USAGE',
+      message: 'it has 1 error',
+      exitCode: 2,
+      details: 'a.cf:1:1: error: "x"\n    1 | x',
+    });
+    expect(await told('usage')).toMatchObject({ message: 'not so', exitCode: 1, details: undefined });
+    expect(await told('fault')).toMatchObject({ code: 'USAGE', message: 'x is not a function', exitCode: 1 });
+    expect(await told('nonsense')).toMatchObject({ exitCode: 1 });
+  });
+
+  test('a daemon of an earlier version, which tells no exit code, has failed all the same', async () => {
+    const path = join(scratch(), 'a.sock');
+    const server = createServer((socket) => socket.on('error', () => {}).end('{"error":"it has errors"}\n'));
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    onTestFinished(() => void server.close());
+    const asked = askDaemon(path, { op: 'reload' }, 2_000);
+    await expect(asked).rejects.toMatchObject({ message: 'it has errors', exitCode: 1 });
   });
 
   test('an answer may take its time, but not for ever', async () => {

@@ -1,4 +1,4 @@
-// A copy of the stand-in for ipvsadm in a directory of its own, with its table, its calls and its illnesses.
+// A copy of the stand-in for ipvsadm in a directory of its own, with its table, its synchronisation, its calls and its illnesses.
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,7 +16,7 @@ export class FakeIpvsadm {
     chmodSync(this.path, 0o755);
   }
 
-  /** How it goes wrong from now on; lines with 10.0.0.13 are those that it refuses, or dies of. */
+  /** How it goes wrong from now on; lines with 10.0.0.13 are those that it refuses, or dies of. An interface gone… is not there. */
   set illness(illness: Illness | '') {
     writeFileSync(join(this.#dir, 'mode'), illness);
   }
@@ -30,6 +30,20 @@ export class FakeIpvsadm {
 
   set table(lines: readonly string[]) {
     writeFileSync(join(this.#dir, 'table'), lines.map((line) => `${line}\n`).join(''));
+  }
+
+  /** The master that synchronises connections, `INTERFACE SYNCID`; empty for none. */
+  get sync(): string {
+    return this.#lines('sync').join();
+  }
+
+  set sync(master: string) {
+    writeFileSync(join(this.#dir, 'sync'), master && `${master}\n`);
+  }
+
+  /** The backup that listens, which is nobody's but the machine's. */
+  set backup(backup: string) {
+    writeFileSync(join(this.#dir, 'backup'), `${backup}\n`);
   }
 
   /** Its command lines so far. */

@@ -1,23 +1,31 @@
 // Who is the daemon: claims by real processes, two at once, killed ones, and numbers that other programs got.
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { claim, readOwner, waitUntilGone } from '../../src/system/pid-file.ts';
+import { choosePidFile, claim, pidFilePlaces, readOwner, waitUntilGone } from '../../src/system/pid-file.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
 
-/** Says how its claim went, releases it when its standard input ends. */
+/** Says how its claim (path, [places]) went, releases it when its standard input ends. */
 const CLAIMER = `
 const { claim } = await import(process.argv[1]);
-const claimed = await claim(process.argv[2]).catch((error) => ({ error: error.message }));
+const [path, places = '[]'] = process.argv.slice(2);
+const claimed = await claim(path, ...JSON.parse(places)).catch((error) => ({ error: error.message }));
 console.log(JSON.stringify('release' in claimed ? { claimed: process.pid } : claimed));
 process.stdin.resume().on('end', async () => { await claimed.release?.(); process.exit(); });
+`;
+
+/** Says which file a start would be about, and which anything else. */
+const CHOOSER = `
+const { choosePidFile } = await import(process.argv[1]);
+const places = JSON.parse(process.argv[2]);
+console.log(await choosePidFile(places, true), await choosePidFile(places, false));
 `;
 
 let bundles = '';
@@ -39,8 +47,16 @@ class Claimer {
   readonly word: Promise<unknown>;
   readonly ended: Promise<unknown>;
 
-  constructor(path: string) {
-    this.child = spawn(process.execPath, ['--input-type=module', '-e', CLAIMER, join(bundles, 'pid.mjs'), path]);
+  constructor(path: string, places?: readonly string[]) {
+    const more = places === undefined ? [] : [JSON.stringify([places])];
+    this.child = spawn(process.execPath, [
+      '--input-type=module',
+      '-e',
+      CLAIMER,
+      join(bundles, 'pid.mjs'),
+      path,
+      ...more,
+    ]);
     this.ended = once(this.child, 'close');
     this.word = once(createInterface({ input: this.child.stdout }), 'line').then(([line]) => JSON.parse(line));
     onTestFinished(async () => {
@@ -117,6 +133,132 @@ describe('claim', () => {
       expect(claimed).toHaveProperty('release');
       if ('release' in claimed) await claimed.release();
     }
+  });
+});
+
+/** Two directories for pid files, as /var/run and /run/tsdirectord are; and the files of one configuration in them. */
+function twoPlaces(): [string, string] {
+  const dir = scratch();
+  return ['first', 'second'].map((name) => {
+    mkdirSync(join(dir, name));
+    return join(dir, name, 'ldirectord.a.cf.pid');
+  }) as [string, string];
+}
+
+describe('where it is', () => {
+  test('ldirectord’s place, then ours', () => {
+    expect(pidFilePlaces('my.cf')).toEqual(['/var/run/ldirectord.my.cf.pid', '/run/tsdirectord/ldirectord.my.cf.pid']);
+  });
+
+  test('no configuration named is the same daemon as ldirectord.cf', () => {
+    const [first, ...others] = pidFilePlaces('ldirectord');
+    expect(first).toBe('/var/run/ldirectord.ldirectord.pid');
+    expect(pidFilePlaces('ldirectord.cf')[0]).toBe('/var/run/ldirectord.ldirectord.cf.pid');
+    expect([first, ...others].sort()).toEqual([...pidFilePlaces('ldirectord.cf')].sort());
+  });
+
+  const GONE = '4194303\n';
+
+  /** What is in the first and in the second place (`away`: not even the directory), and which of them is meant. */
+  test.each<[string, 'none' | 'stale' | 'away' | 'running', 'none' | 'stale' | 'running', 1 | 2, 1 | 2]>([
+    ['nothing anywhere: the first', 'none', 'none', 1, 1],
+    ['a daemon in the first', 'running', 'none', 1, 1],
+    ['a daemon in the second', 'none', 'running', 2, 2],
+    ['a daemon in the second, beside one that died in the first', 'stale', 'running', 2, 2],
+    ['a daemon in the first, beside one that died in the second', 'running', 'stale', 1, 1],
+    ['one that died in the first', 'stale', 'none', 1, 1],
+    ['one that died in the second: a start takes the first', 'none', 'stale', 1, 2],
+    ['one that died in each', 'stale', 'stale', 1, 1],
+    ['the first cannot be written: only a start goes elsewhere', 'away', 'none', 2, 1],
+    ['the first cannot be written, a daemon in the second', 'away', 'running', 2, 2],
+    ['the first cannot be written, one that died in the second', 'away', 'stale', 2, 2],
+  ])('%s', async (_, first, second, forStart, forOthers) => {
+    const places = twoPlaces();
+    for (const [index, state] of [first, second].entries()) {
+      const path = places[index] as string;
+      if (state === 'away') rmSync(dirname(path), { recursive: true });
+      if (state === 'stale') writeFileSync(path, GONE);
+      if (state === 'running') {
+        const claimed = await claim(path);
+        onTestFinished(() => ('release' in claimed ? claimed.release() : undefined));
+      }
+    }
+    expect(await choosePidFile(places, true)).toBe(places[forStart - 1]);
+    expect(await choosePidFile(places, false)).toBe(places[forOthers - 1]);
+  });
+
+  test('nowhere to write: the first, whose claim will say why', async () => {
+    const places = ['/no/such/a.pid', '/no/such/either/a.pid'];
+    expect(await choosePidFile(places, true)).toBe('/no/such/a.pid');
+  });
+
+  test('one place that was asked for, whatever is there', async () => {
+    const path = join(scratch(), 'missing', 'pid');
+    expect(await choosePidFile([path], true)).toBe(path);
+    expect(await choosePidFile([path], false)).toBe(path);
+  });
+
+  test('somebody who may not write the first starts in the second, also where root’s daemon has died in the first', async () => {
+    const places = twoPlaces();
+    writeFileSync(places[0], GONE);
+    // Root may write everywhere, so that it is asked by nobody.
+    const isRoot = process.getuid?.() === 0;
+    const nobody = isRoot ? { uid: 65_534, gid: 65_534 } : {};
+    for (const dir of [dirname(dirname(places[0])), bundles]) chmodSync(dir, 0o755);
+    chmodSync(dirname(places[0]), 0o555);
+    chmodSync(dirname(places[1]), 0o777);
+    onTestFinished(() => chmodSync(dirname(places[0]), 0o755));
+    const asked = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', CHOOSER, join(bundles, 'pid.mjs'), JSON.stringify(places)],
+      { encoding: 'utf8', ...nobody },
+    );
+    expect(asked).toMatchObject({ status: 0, stderr: '', stdout: `${places[1]} ${places[0]}\n` });
+  });
+});
+
+describe('two places for one configuration', () => {
+  test('a daemon in one keeps another from the other', async () => {
+    for (const [mine, other] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      const places = twoPlaces();
+      const claimed = await claim(places[mine], places);
+      const second = new Claimer(places[other], places);
+      expect(await second.word).toEqual({ running: process.pid });
+      expect(existsSync(places[other])).toBe(false);
+      if ('release' in claimed) await claimed.release();
+      expect(existsSync(places[mine])).toBe(false);
+    }
+  });
+
+  test('one that was told to have its file there (--pid-file) counts, too', async () => {
+    const places = twoPlaces();
+    const claimed = await claim(places[1]);
+    expect(await new Claimer(places[0], places).word).toEqual({ running: process.pid });
+    if ('release' in claimed) await claimed.release();
+  });
+
+  test('of several at once in both exactly one gets it', async () => {
+    const places = twoPlaces();
+    const all = [0, 1, 0, 1].map((index) => new Claimer(places[index] as string, places));
+    const words = await Promise.all(all.map(({ word }) => word));
+    const winners = words.filter((word) => 'claimed' in (word as object));
+    expect(winners).toHaveLength(1);
+    const [{ claimed: pid }] = winners as [{ claimed: number }];
+    expect(words.filter((word) => !winners.includes(word))).toEqual(Array(3).fill({ running: pid }));
+  });
+
+  test('what died in one does not keep another from the other, and is removed', async () => {
+    const places = twoPlaces();
+    writeFileSync(places[0], '4194303\n');
+    const claimed = await claim(places[1], places);
+    expect(claimed).toHaveProperty('release');
+    expect(await choosePidFile(places, false)).toBe(places[1]);
+    if ('release' in claimed) await claimed.release();
+    expect(existsSync(places[0])).toBe(false);
+    expect(await choosePidFile(places, false)).toBe(places[0]);
   });
 });
 

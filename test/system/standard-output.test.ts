@@ -1,8 +1,9 @@
 // Log lines on standard output: in ldirectord's format, and with a reader that is slow or goes away.
+import { fstatSync } from 'node:fs';
 import { Writable } from 'node:stream';
-import { expect, test } from 'vitest';
-import { supervisedLogger } from '../../src/log.ts';
-import { openStandardOutput } from '../../src/system/standard-output.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { journalLogger, supervisedLogger } from '../../src/log.ts';
+import { isJournal, openStandardOutput } from '../../src/system/standard-output.ts';
 import { until } from '../until.ts';
 
 /** A reader that takes what it is given when it is told to. */
@@ -32,6 +33,37 @@ test('lines under a supervisor have a time and nothing else before them', async 
       '[Tue Nov  3 01:13:16 2026] ERROR: two\n[Tue Nov  3 01:13:16 2026] ERROR: lines\n',
   );
   expect(out.writableEnded).toBe(false);
+});
+
+test('lines for the journal have their severity, each line of a message, and no time: it has its own', async () => {
+  const out = new Reader();
+  const log = journalLogger(openStandardOutput(out));
+  log.info('Added virtual server: 10.8.8.45:80');
+  log.warn('beware');
+  log.error('two\nlines');
+  log.debug('not said');
+  log.info('<3>no prefix of ours');
+  await log.close();
+  expect(out.text).toBe(
+    '<6>Added virtual server: 10.8.8.45:80\n<4>WARNING: beware\n<3>ERROR: two\n<3>ERROR: lines\n<6><3>no prefix of ours\n',
+  );
+});
+
+const { dev, ino } = fstatSync(1, { bigint: true });
+
+test.each([
+  ['it is', `${dev}:${ino}`, true],
+  ['another file', `${dev}:${ino + 1n}`, false],
+  ['another device', `${dev + 1n}:${ino}`, false],
+  ['a number that only begins so', `${dev}:${ino}0`, false],
+  ['empty', '', false],
+  ['half of it', String(dev), false],
+  ['nonsense', 'a:b', false],
+  ['not set', undefined, false],
+])('whether standard output is the journal: %s', (_, stream, expected) => {
+  vi.stubEnv('JOURNAL_STREAM', stream);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(isJournal()).toBe(expected);
 });
 
 test('a slow reader: what waits is bounded, and what is lost is told', async () => {

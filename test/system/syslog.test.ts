@@ -1,45 +1,19 @@
 // The real logger program, with a receiver of our own instead of /dev/log; and loggers that are missing, hang or die.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { jsonLogger, syslogLogger } from '../../src/log.ts';
 import { openSyslog, type SyslogOptions } from '../../src/system/syslog.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
+import { type Receiver, receiveDatagrams } from './datagram-receiver.ts';
 
-const RECEIVER = fileURLToPath(new URL('syslog-receiver.pl', import.meta.url));
-
-interface Receiver {
-  readonly socket: string;
-  /** What came, without the time: `<134>ldirectord[1]: text`. */
-  readonly lines: () => string[];
-  readonly process: ChildProcess;
-  end(): Promise<void>;
-}
-
-/** A syslog daemon. */
-async function receive(socket: string): Promise<Receiver> {
-  const process = spawn('perl', [RECEIVER, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  process.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk;
-  });
-  const closed = once(process, 'close');
-  const end = async (): Promise<void> => {
-    process.kill('SIGKILL');
-    await closed;
-  };
-  onTestFinished(end);
-  await until('the receiver', () => text.startsWith('ready\n'));
+/** A syslog daemon; `lines`: what came, without the time: `<134>ldirectord[1]: text`. */
+async function receive(path: string): Promise<Receiver & { readonly lines: () => string[] }> {
+  const receiver = await receiveDatagrams(path);
   const lines = (): string[] =>
-    text
-      .split('\n')
-      .slice(1, -1)
-      .map((line) => line.replace(/^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d /, '$1'));
-  return { socket, lines, process, end };
+    receiver.datagrams().map((line) => line.replace(/^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d /, '$1'));
+  return { ...receiver, lines };
 }
 
 async function open(options: Partial<SyslogOptions>) {

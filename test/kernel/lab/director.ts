@@ -18,6 +18,9 @@ export const LOG = '/var/log/ldirectord.log';
 /** The program that most tests are about: ours, unless $LAB_DIRECTOR says otherwise. */
 export const programUnderTest: Program = process.env.LAB_DIRECTOR === 'ldirectord' ? 'ldirectord' : 'tsdirectord';
 
+/** Without it ldirectord sets it and starts itself anew, for one more second of every call. */
+export const QUICK_PERL = 'PERLIO=perlio';
+
 /** A machine that directs. */
 export class Director {
   readonly machine: Machine;
@@ -31,7 +34,7 @@ export class Director {
     machine: Machine,
     program: Program,
     config: string,
-    { configName = 'ldirectord.cf', env = [] as readonly string[] } = {},
+    { configName = 'ldirectord.cf', env = [QUICK_PERL] as readonly string[] } = {},
   ) {
     this.machine = machine;
     this.program = program;
@@ -121,8 +124,7 @@ export class Director {
 
   #run(args: readonly string[]): Promise<Ran> {
     const path = `PATH=${dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`;
-    // Without PERLIO ldirectord sets it and starts itself anew, for one more second of every call.
-    const argv = ['env', path, 'PERLIO=perlio', ...this.env, executable(this.program), ...args];
+    const argv = ['env', path, ...this.env, executable(this.program), ...args];
     return this.machine.run(argv, { deadlineMs: 60_000 });
   }
 }

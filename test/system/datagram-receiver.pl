@@ -1,4 +1,4 @@
-# Receives syslog datagrams on the unix socket named first, and prints each as one line (\ and newlines escaped).
+# Receives datagrams on the unix socket named first, and prints each as one line (\ and newlines escaped).
 use strict;
 use warnings;
 use Socket;
