@@ -2,6 +2,7 @@
 import { constants, realpathSync } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { isSea } from 'node:sea';
 import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder, warningAt } from './config/diagnostic.ts';
 import { last } from './config/directives.ts';
 import { Authorities, type CheckSpec, type Config } from './config/model.ts';
@@ -137,6 +138,7 @@ function asksOracle(spec: CheckSpec): boolean {
 
 /** The command that puts a package beside this program, which is a clone of its repository or installed by npm. */
 function installation(name: string): string {
+  if (isSea()) return `npm install --prefix /usr/local/lib ${name}`;
   const root = dirname(dirname(realpathSync(process.argv[1] ?? '.')));
   if (basename(dirname(root)) === 'node_modules') return `npm install -g ${name}`;
   return `npm install --no-save --prefix ${root} ${name}`;

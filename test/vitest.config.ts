@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
-    exclude: ['test/kernel/**', 'test/servers/**'],
+    exclude: ['test/kernel/**', 'test/servers/**', 'test/packages/**'],
     // Most tests wait for deadlines, not for the processor.
     maxWorkers: 4,
     testTimeout: 15_000,
