@@ -18,6 +18,12 @@ const PLAN: Plan = [
   ['clients:tsdirectord'],
   ['clients:ldirectord'],
   ['crash'],
+  ['heartbeat:stop'],
+  ['heartbeat:cut'],
+  ['heartbeat:connections'],
+  ['pacemaker'],
+  ['keepalived'],
+  ['systemd'],
   ...[1, 2, 3, 4].map((part) => [`compare:${part}/4`]),
 ];
 const DEADLINE_MS = 400_000;

@@ -15,6 +15,14 @@ const NEEDED: PackageSet = [
   ['libdbd-pg-perl', '/usr/share/doc/libdbd-pg-perl/copyright'],
   ['keepalived', '/usr/sbin/keepalived'],
   ['fping', '/usr/bin/fping'],
+  ['heartbeat', '/usr/bin/cl_status'],
+  ['resource-agents', '/usr/sbin/ocf-tester'],
+  // IPaddr of resource-agents calls ifconfig.
+  ['net-tools', '/sbin/ifconfig'],
+  ['pacemaker', '/usr/sbin/pacemakerd'],
+  ['pacemaker-cli-utils', '/usr/sbin/crm_mon'],
+  ['corosync', '/usr/sbin/corosync'],
+  ['systemd', '/lib/systemd/systemd'],
 ];
 
 /** Undefined when the tests can run here, otherwise why not, in words for the person who started them. */

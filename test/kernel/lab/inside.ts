@@ -8,6 +8,11 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   clients: () => import('../clients.test.ts'),
   crash: () => import('../crash.test.ts'),
   compare: () => import('../compare.test.ts'),
+  status: () => import('../../../bench/status.ts'),
+  heartbeat: () => import('../heartbeat.test.ts'),
+  pacemaker: () => import('../pacemaker.test.ts'),
+  keepalived: () => import('../keepalived.test.ts'),
+  systemd: () => import('../systemd.test.ts'),
 };
 
 for (const name of new Set((process.env.LAB_SUITES ?? '').split(' ').map((word) => word.replace(/:.*/, '')))) {
