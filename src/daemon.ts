@@ -1,6 +1,7 @@
 // Read this first: the loop between checks, the health of the servers, and the kernel's table.
 //
 //   .cf -> Config -> Scheduler -> checks -> results -> health -> desired table -> Reconciler -> kernel
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CheckResult, CheckServices } from './checks/check.ts';
 import { prepareCheck } from './checks/run.ts';
 import {
@@ -82,6 +83,8 @@ export class Daemon {
   /** Members by the job that checks them. */
   #members = new Map<string, readonly Member[]>();
   #watchTimer: NodeJS.Timeout | undefined;
+  /** While somebody waits for the first round. */
+  #onAllKnown: (() => void) | undefined;
 
   constructor(config: Config, parts: DaemonParts) {
     const { kernel, log, services, observers = [], heldDown = () => undefined, now = Date.now } = parts;
@@ -121,6 +124,25 @@ export class Daemon {
     this.#fallbackCommands.update(this.#config.virtuals, this.#stateOf);
     this.#watchTimer = setInterval(() => void this.#reconciler.watch(), WATCH_INTERVAL_MS);
     this.#state = 'running';
+  }
+
+  /** Resolves when every server has been checked once and the table shows it, or `limitMs` later. */
+  async firstRound(limitMs: number): Promise<void> {
+    const limit = new AbortController();
+    const checked = new Promise<void>((resolve) => {
+      this.#onAllKnown = resolve;
+      this.#lookForUnknown();
+    });
+    await Promise.race([checked, pause(limitMs, undefined, { signal: limit.signal, ref: false }).catch(() => {})]);
+    limit.abort();
+    this.#onAllKnown = undefined;
+    await this.#reconciler.settled();
+  }
+
+  #lookForUnknown(): void {
+    if (this.#onAllKnown === undefined) return;
+    for (const { state } of this.#health.values()) if (state === 'unknown') return;
+    this.#onAllKnown();
   }
 
   /** Goes over to another configuration; servers that stay keep their health, checks that stay keep their rhythm. */
@@ -295,6 +317,7 @@ export class Daemon {
       changed ||= health.state !== before.state;
     }
     if (changed) void this.#applyHealth();
+    this.#lookForUnknown();
   }
 
   async #applyHealth(): Promise<void> {

@@ -31,6 +31,14 @@ export class Orders {
     this.#wake();
   }
 
+  /** Resolves at the next order, or at once when one waits to be carried out. Only one may wait. */
+  async given(): Promise<void> {
+    if (this.#ended !== undefined || this.#reloadWanted) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
   /** Carries out reloads as they are ordered; resolves with the signal that ends it. Any number of orders during a reload are one more. */
   async untilEnd(reload: () => Promise<void>): Promise<NodeJS.Signals> {
     while (this.#ended === undefined) {
@@ -44,9 +52,7 @@ export class Orders {
           for (const { reject } of waiters) reject(error);
         }
       } else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await this.given();
       }
     }
     for (const { reject } of this.#waiters.splice(0)) reject(new Error('this daemon is stopping'));

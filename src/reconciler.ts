@@ -74,6 +74,11 @@ export class Reconciler {
     return this.#running === undefined ? 0 : performance.now() - this.#passBegan;
   }
 
+  /** Resolves when the work under way is done. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
   /**
    * Makes the kernel's table what is wanted; resolves when that has been tried with what is wanted now. Never rejects:
    * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan). `fresh`: the table, where the

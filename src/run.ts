@@ -33,6 +33,9 @@ import { VERSION } from './version.ts';
 /** A stop does not wait longer for the processes that it has ended: one that waits for a disk cannot even be killed. */
 const LEFT_PROCESSES_MS = 3_000;
 
+/** How long a start waits for what the first checks say. */
+const FIRST_ROUND_MS = 1_000;
+
 export interface RunOptions {
   /** Absolute path of the configuration file. */
   readonly path: string;
@@ -102,6 +105,8 @@ export async function run(options: RunOptions): Promise<number> {
     const { observers, heldDown } = companions;
     const daemon = new Daemon(config, { kernel, log, services: world.services, observers, heldDown });
     await daemon.start();
+    // Whoever waits for this start is about to send traffic here: a cluster manager brings up the address next.
+    await Promise.race([daemon.firstRound(FIRST_ROUND_MS), orders.given()]);
     const startedAt = Date.now();
     let configuredAt = startedAt;
     await companions.attend(daemon, socketPath(pidFile), {

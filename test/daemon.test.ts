@@ -72,6 +72,37 @@ const at = (server: WebServer): string => `127.0.0.1:${server.port}`;
 const FAST = 'checkinterval = 1\nnegotiatetimeout = 5\n';
 const QUIET = `quiescent = yes\n${FAST}`;
 
+describe('the first round', () => {
+  test('is over when every server has been checked and the table shows it', async () => {
+    const servers = await Promise.all([WebServer.start(), WebServer.start(), WebServer.start()]);
+    const [broken, ...fine] = servers as [WebServer, WebServer, WebServer];
+    broken.mood = 'broken';
+    const { daemon, kernel } = daemonOf(QUIET + virtual(80, servers));
+    await daemon.start();
+    await daemon.firstRound(5_000);
+    expect(kernel.servers.sort()).toEqual(
+      [`${vip()} > ${at(broken)} 0`, ...fine.map((each) => `${vip()} > ${at(each)} 3`)].sort(),
+    );
+  });
+
+  test('does not wait longer than it may for a server that is silent', async () => {
+    const silent = await WebServer.start();
+    silent.mood = 'hang';
+    const { daemon, kernel } = daemonOf(QUIET + virtual(80, [silent]));
+    await daemon.start();
+    const began = performance.now();
+    await daemon.firstRound(100);
+    expect(performance.now() - began).toBeGreaterThan(95);
+    expect(kernel.servers).toEqual([`${vip()} > ${at(silent)} 0`]);
+  });
+
+  test('is over at once when nothing is to be checked', async () => {
+    const { daemon } = daemonOf('virtual = 10.0.0.1:80\n\tchecktype = on\n\treal = 127.0.0.1:1 masq 3\n');
+    await daemon.start();
+    await daemon.firstRound(600_000);
+  });
+});
+
 describe('health and the table', () => {
   test.each([
     ['quiescent=yes', QUIET, (name: string) => [`${vip()} > ${name} 0`]],

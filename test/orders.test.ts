@@ -30,6 +30,17 @@ test('a reload is waited for, and its failure is told', async () => {
   expect(await ended).toBe('SIGTERM');
 });
 
+test('an order that is given already, or comes, is noticed', async () => {
+  const orders = new Orders();
+  const waiting = orders.given();
+  void orders.reload().catch(() => {});
+  await waiting;
+  await orders.given();
+  const stopped = new Orders();
+  stopped.end('SIGTERM');
+  await stopped.given();
+});
+
 test('any number of orders during a reload are one more', async () => {
   const orders = new Orders();
   const { begun, ended, reaches } = carriedOut(orders);
