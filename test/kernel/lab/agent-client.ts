@@ -3,7 +3,7 @@ import type { Behaviour, Listener, Request, Tally } from './agent.ts';
 import type { Machine } from './network.ts';
 import type { ConnectionState } from './open-connections.ts';
 import { Remote } from './remote.ts';
-import type { Toll } from './steady-client.ts';
+import type { Pace, Toll } from './steady-client.ts';
 
 /** A node process on a machine. */
 export class Agent {
@@ -40,8 +40,8 @@ export class Agent {
   }
 
   /** Makes requests from now on until told otherwise, several at once, and counts what becomes of them (see SteadyClient). */
-  async keepAsking(url: string, from: readonly string[]): Promise<void> {
-    await this.#remote.ask({ op: 'keep asking', url, from });
+  async keepAsking(url: string, from: readonly string[], pace?: Pace): Promise<void> {
+    await this.#remote.ask({ op: 'keep asking', url, from, ...(pace === undefined ? {} : { pace }) });
   }
 
   /** What has become of these requests so far. */

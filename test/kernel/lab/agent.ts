@@ -3,7 +3,7 @@
 // told otherwise; echo servers, and connections to them that stay open.
 import { createServer, type Server, type Socket } from 'node:net';
 import { EchoServer, OpenConnections } from './open-connections.ts';
-import { SteadyClient } from './steady-client.ts';
+import { type Pace, SteadyClient } from './steady-client.ts';
 import { ask } from './web-request.ts';
 
 /**
@@ -29,7 +29,7 @@ export type Request =
   | { readonly op: 'behave'; readonly at: string; readonly behaviour: Behaviour }
   | { readonly op: 'hits'; readonly at: string }
   | { readonly op: 'get'; readonly url: string; readonly count: number; readonly from?: string }
-  | { readonly op: 'keep asking'; readonly url: string; readonly from: readonly string[] }
+  | { readonly op: 'keep asking'; readonly url: string; readonly from: readonly string[]; readonly pace?: Pace }
   | { readonly op: 'toll' }
   | { readonly op: 'stop asking' }
   | { readonly op: 'serve echo'; readonly listeners: readonly Listener[] }
@@ -149,7 +149,7 @@ async function perform(request: Request): Promise<unknown> {
       return tally;
     }
     case 'keep asking':
-      return steadyClient.begin(request.url, request.from);
+      return steadyClient.begin(request.url, request.from, request.pace);
     case 'toll':
       return steadyClient.toll();
     case 'stop asking':

@@ -1,7 +1,7 @@
 // Machines of the lab: each has its own network, mount and host name namespaces, held open by one sleeping process, and a
 // veth into a common bridge. Its /run, /var/log and /etc/ha.d are its own. IPVS is per machine.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Agent } from './agent-client.ts';
 import { must, type Ran, type RunOptions, run } from './run.ts';
@@ -63,6 +63,12 @@ export class Machine {
     writeFileSync(this.path(path), text, { mode });
   }
 
+  /** Makes a symbolic link of this machine, in place of what is there. */
+  link(path: string, target: string): void {
+    rmSync(this.path(path), { force: true });
+    symlinkSync(target, this.path(path));
+  }
+
   /** The file's text, empty when there is none. */
   read(path: string): string {
     try {
@@ -111,6 +117,7 @@ export class Network {
   readonly bridge: string;
   #ports = 0;
   #machines: Machine[] = [];
+  readonly #portOf = new Map<Machine, string>();
 
   private constructor(bridge: string) {
     this.bridge = bridge;
@@ -128,6 +135,7 @@ export class Network {
     this.#machines.push(...machines);
     const cables = machines.flatMap((machine) => {
       const port = `${this.bridge}p${this.#ports++}`;
+      this.#portOf.set(machine, port);
       return [
         `link add ${port} type veth peer name eth0 netns ${machine.pid}`,
         `link set ${port} master ${this.bridge} up`,
@@ -149,6 +157,11 @@ export class Network {
     const [machine] = await this.machines(spec);
     if (machine === undefined) throw new Error('no machine');
     return machine;
+  }
+
+  /** Pulls the machine's cable out of the bridge, or puts it back in; addresses and routes stay. */
+  async plug(machine: Machine, state: 'in' | 'out'): Promise<void> {
+    await batch([`link set ${this.#portOf.get(machine)} ${state === 'in' ? 'up' : 'down'}`]);
   }
 
   /** Kills everything on every machine. */

@@ -17,11 +17,18 @@ export interface Toll {
   readonly failures: readonly Failure[];
   /** The longest that an answer has taken. */
   readonly slowestMs: number;
+  /** The longest time without an answer, from the last one to the next, or to now. */
+  readonly longestGapMs: number;
 }
 
-const AT_ONCE = 8;
-/** Before the next one; leaves the one processor of the test kernel to the others most of the time. */
-const PAUSE_MS = 40;
+/** How many ask, and how long each pauses before its next request. */
+export interface Pace {
+  readonly atOnce: number;
+  readonly pauseMs: number;
+}
+
+/** Leaves the one processor of the test kernel to the others most of the time. */
+const PACE: Pace = { atOnce: 8, pauseMs: 40 };
 /** At every moment some requests are under way to each server, as they would be with TLS, or with something to upload. */
 const HESITATE_MS = 100;
 /** Ports are taken in turn from this one on, of each address. */
@@ -34,15 +41,19 @@ export class SteadyClient {
   #answers: Record<string, number> = {};
   #failures: Failure[] = [];
   #slowestMs = 0;
+  #answeredAt = 0;
+  #longestGapMs = 0;
 
   /** Starts anew, with nothing counted. Requests come from these addresses in turn, none of them twice from the same port. */
-  begin(url: string, from: readonly string[]): void {
+  begin(url: string, from: readonly string[], pace = PACE): void {
     if (this.#going) throw new Error('it is asking already');
     this.#going = true;
     this.#answers = {};
     this.#failures = [];
     this.#slowestMs = 0;
-    this.#workers = Array.from({ length: AT_ONCE }, () => this.#work(url, from));
+    this.#answeredAt = Date.now();
+    this.#longestGapMs = 0;
+    this.#workers = Array.from({ length: pace.atOnce }, () => this.#work(url, from, pace));
   }
 
   toll(): Toll {
@@ -52,6 +63,7 @@ export class SteadyClient {
       answers: this.#answers,
       failures: this.#failures,
       slowestMs: this.#slowestMs,
+      longestGapMs: Math.max(this.#longestGapMs, this.#going ? Date.now() - this.#answeredAt : 0),
     };
   }
 
@@ -62,7 +74,7 @@ export class SteadyClient {
     return this.toll();
   }
 
-  async #work(url: string, from: readonly string[]): Promise<void> {
+  async #work(url: string, from: readonly string[], { pauseMs }: Pace): Promise<void> {
     while (this.#going) {
       const began = Date.now();
       const turn = this.#asked++;
@@ -74,8 +86,10 @@ export class SteadyClient {
       else {
         this.#answers[outcome] = (this.#answers[outcome] ?? 0) + 1;
         this.#slowestMs = Math.max(this.#slowestMs, ended - began);
+        this.#longestGapMs = Math.max(this.#longestGapMs, ended - this.#answeredAt);
+        this.#answeredAt = ended;
       }
-      await pause(PAUSE_MS);
+      await pause(pauseMs);
     }
   }
 }
