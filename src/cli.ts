@@ -5,7 +5,7 @@ import { type Call, err } from './commands/call.ts';
 import { ACTION_NAMES, type Action, commandLine, type Flags, ONLY_WITH } from './commands/command-line.ts';
 import { isUsageError, messageOf, UsageError } from './errors.ts';
 import { firstThere, placesOf } from './find-config.ts';
-import { choosePidFile, pidFilePlaces } from './system/pid-file.ts';
+import { choosePidFile, pidFilePlaces } from './system/pid-owner.ts';
 
 const STARTING: ReadonlySet<Action> = new Set(['start', 'restart', 'try-restart']);
 
@@ -53,7 +53,7 @@ async function understand(program: string, words: readonly string[], flags: Flag
   }
   const name = config === undefined ? 'ldirectord' : basename(config);
   const lookedAt = placesOf(config ?? 'ldirectord.cf');
-  const path = await firstThere(lookedAt);
+  const path = firstThere(lookedAt);
   // Absolute, because the daemon leaves the directory it is started in.
   const places = flags.pidFile === undefined ? pidFilePlaces(name) : [resolve(flags.pidFile)];
   return {
@@ -63,7 +63,7 @@ async function understand(program: string, words: readonly string[], flags: Flag
     path,
     lookedAt,
     name,
-    pidFile: await choosePidFile(places, STARTING.has(action)),
+    pidFile: choosePidFile(places, STARTING.has(action)),
     pidFilePlaces: places,
     flags: { ...flags, ipvsadm: flags.ipvsadm.includes('/') ? resolve(flags.ipvsadm) : flags.ipvsadm },
   };

@@ -159,7 +159,7 @@ export class Executed {
 
 /** Which configuration a name in an execute line of `by` means; undefined when there is none. Beside `by` counts as here. */
 async function identify(config: string, by: ConfigIdentity): Promise<ConfigIdentity | undefined> {
-  const path = await firstThere(placesOf(config, dirname(by.path)));
+  const path = firstThere(placesOf(config, dirname(by.path)));
   return path === undefined ? undefined : { path, name: basename(config) };
 }
 

@@ -1,5 +1,5 @@
 // Where a configuration is looked for, in ldirectord's order.
-import { access } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const DIRECTORIES = ['/etc/ha.d', '/etc/ha.d/conf'];
@@ -11,14 +11,6 @@ export function placesOf(config: string, directory = process.cwd()): string[] {
 }
 
 /** The first of them that is there. */
-export async function firstThere(places: readonly string[]): Promise<string | undefined> {
-  const there = await Promise.all(
-    places.map((place) =>
-      access(place).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return places.find((_, index) => there[index]);
+export function firstThere(places: readonly string[]): string | undefined {
+  return places.find((place) => existsSync(place));
 }

@@ -4,7 +4,7 @@ import { load } from '../load.ts';
 import type { Logger } from '../log.ts';
 import { Maintenance } from '../maintenance.ts';
 import { accepted } from '../run.ts';
-import { readOwner } from '../system/pid-file.ts';
+import { readOwner } from '../system/pid-owner.ts';
 import { reverseLookup } from '../system/reverse-lookup.ts';
 import { type Call, configPath, err, kernelOf, print } from './call.ts';
 

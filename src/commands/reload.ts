@@ -1,6 +1,6 @@
 // reload and restart: the configuration is looked at first, so that one with errors leaves the daemon as it is.
 import { askDaemon, socketPath } from '../status/control.ts';
-import { readOwner } from '../system/pid-file.ts';
+import { readOwner } from '../system/pid-owner.ts';
 import { type Call, configPath, described, err, signal } from './call.ts';
 
 const WAIT_MS = 60_000;
@@ -10,7 +10,7 @@ const WAIT_MS = 60_000;
  * daemon. Throws UsageError when the configuration has errors, and with --wait whatever keeps it from being in force.
  */
 export async function reload(call: Call): Promise<number> {
-  const owner = await readOwner(call.pidFile);
+  const owner = readOwner(call.pidFile);
   if (owner.state !== 'running') {
     err(`${described(call)} is not running, so there is nothing to reload`);
     return 1;
@@ -27,7 +27,7 @@ export async function reload(call: Call): Promise<number> {
 
 /** As stop, then start; try-restart does nothing where no daemon runs. Throws UsageError when the configuration has errors. */
 export async function restart(call: Call): Promise<number> {
-  const owner = await readOwner(call.pidFile);
+  const owner = readOwner(call.pidFile);
   if (call.action === 'try-restart' && owner.state !== 'running') return 0;
   await validate(call);
   const [{ stop }, { start }] = await Promise.all([import('./stop.ts'), import('./start.ts')]);

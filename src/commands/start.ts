@@ -2,14 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isUsageError, messageOf } from '../errors.ts';
-import { type Owner, readOwner } from '../system/pid-file.ts';
+import { type Owner, readOwner } from '../system/pid-owner.ts';
 import { type Call, configPath, described, err, kernelOf, out, syncOf } from './call.ts';
 
 /** Resolves with the exit code once the table is programmed; in the foreground, and in the daemon's own process, when the daemon has ended. */
 export async function start(call: Call): Promise<number> {
   const { flags, name, pidFile } = call;
   // The detached process finds that out when it claims the pid file, and tells its starter.
-  const owner: Owner = flags.detached ? { state: 'none' } : await readOwner(pidFile);
+  const owner: Owner = flags.detached ? { state: 'none' } : readOwner(pidFile);
   if (owner.state === 'running') {
     out(`${described(call)} is running already, with pid ${owner.pid}`);
     return 0;

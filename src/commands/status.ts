@@ -1,11 +1,9 @@
 // status: whether the daemon runs, in words that Heartbeat reads too; and for people what it knows of each server.
 
 import { messageOf } from '../errors.ts';
-import { askDaemon, socketPath } from '../status/control.ts';
 import type { DaemonSnapshot } from '../status/snapshot.ts';
-import { statusText } from '../status/text.ts';
-import { readOwner } from '../system/pid-file.ts';
-import { type Call, described, err, out, print } from './call.ts';
+import { readOwner } from '../system/pid-owner.ts';
+import { type Call, described, err, isTerminal, out, print } from './call.ts';
 
 const ANSWER_MS = 5_000;
 
@@ -14,11 +12,11 @@ const ANSWER_MS = 5_000;
  * anywhere means no, otherwise `running` or `OK` anywhere (be it in the path) means that this node has the resource.
  */
 export async function status(call: Call): Promise<number> {
-  const owner = await readOwner(call.pidFile);
+  const owner = readOwner(call.pidFile);
   if (owner.state === 'running') {
     if (call.flags.json) return json(call);
     out(`${described(call)} is running with pid: ${owner.pid}`);
-    if (process.stdout.isTTY === true) await details(call);
+    if (isTerminal()) await details(call);
     return 0;
   }
   if (call.flags.json) out('null');
@@ -36,7 +34,9 @@ function say({ flags }: Call, text: string): void {
   else out(text);
 }
 
-function askForSnapshot({ pidFile }: Call): Promise<DaemonSnapshot> {
+/** Loaded here: what Heartbeat asks for is to be quick. */
+async function askForSnapshot({ pidFile }: Call): Promise<DaemonSnapshot> {
+  const { askDaemon, socketPath } = await import('../status/control.ts');
   return askDaemon(socketPath(pidFile), { op: 'show' }, ANSWER_MS) as Promise<DaemonSnapshot>;
 }
 
@@ -49,6 +49,7 @@ async function json(call: Call): Promise<number> {
 /** That nothing more can be told does not change whether it runs. */
 async function details(call: Call): Promise<void> {
   try {
+    const { statusText } = await import('../status/text.ts');
     await print(`${statusText(await askForSnapshot(call), Date.now(), process.env.NO_COLOR === undefined)}\n`);
   } catch (error) {
     err(`What it knows cannot be shown: ${messageOf(error)}`);

@@ -1,11 +1,12 @@
 // stop: TERM, then KILL and the cleaning up that a killed daemon could not do.
 import { messageOf, UsageError } from '../errors.ts';
-import { readOwner, removeStale, waitUntilGone } from '../system/pid-file.ts';
+import { removeStale, waitUntilGone } from '../system/pid-file.ts';
+import { readOwner } from '../system/pid-owner.ts';
 import { type Call, configPath, described, err, kernelOf, out, signal, syncOf } from './call.ts';
 
 /** Resolves with 0 once no daemon is there any more, in bounded time. Throws UsageError when it cannot be killed. */
 export async function stop(call: Call): Promise<number> {
-  const owner = await readOwner(call.pidFile);
+  const owner = readOwner(call.pidFile);
   if (owner.state !== 'running') {
     if (owner.state === 'stale') await cleanUpAfter(call);
     out(`${described(call)} is stopped (not running)`);

@@ -1,70 +1,14 @@
-// Who is the daemon of a configuration: a pid file that is only believed while the process it names holds that very file open.
-import { constants } from 'node:fs';
-import { access, type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+// The one daemon of a configuration: its pid file, which it holds open, and the lock that only one can have.
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
-
-/** `stale`: the file names a process that is gone, or another program that got its number. */
-export type Owner =
-  | { readonly state: 'running'; readonly pid: number }
-  | { readonly state: 'stale'; readonly pid: number | undefined }
-  | { readonly state: 'none' };
+import { readOwner } from './pid-owner.ts';
 
 /** Longest wait for another start or stop of the same configuration to come to its end. */
 const CLAIM_WAIT_MS = 5_000;
 const POLL_MS = 20;
-
-/** Where the daemon of the configuration `name` has its pid file: ldirectord's place, or ours where only root may use that. */
-export function pidFilePlaces(name: string): readonly string[] {
-  // `start` and `start -f ldirectord.cf` mean the same configuration, and one daemon.
-  const names = [name, ...(name === 'ldirectord' ? ['ldirectord.cf'] : name === 'ldirectord.cf' ? ['ldirectord'] : [])];
-  const files = names.map((each) => `ldirectord.${each}.pid`);
-  return ['/var/run', '/run/tsdirectord'].flatMap((directory) => files.map((file) => join(directory, file)));
-}
-
-/** The one of several places that a call is about: where the daemon is, where one has died, or else where one could begin. */
-export async function choosePidFile(places: readonly string[], starts: boolean): Promise<string> {
-  const seen = await Promise.all(places.map(async (path) => ({ path, ...(await readOwner(path)) })));
-  const running = seen.find(({ state }) => state === 'running');
-  if (running !== undefined) return running.path;
-  if (!starts) return (seen.find(({ state }) => state === 'stale') ?? seen[0])?.path as string;
-  for (const path of places) {
-    const isUsable = await access(dirname(path), constants.W_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isUsable) return path;
-  }
-  return places[0] as string;
-}
-
-/** Looks at the pid file and at the process it names. */
-export async function readOwner(path: string): Promise<Owner> {
-  const text = await readFile(path, 'latin1').catch(() => undefined);
-  if (text === undefined) return { state: 'none' };
-  const pid = /^\s*(\d+)\s*$/.test(text) ? Number(text) : undefined;
-  if (pid !== undefined && pid > 1 && (await holdsOpen(pid, path))) return { state: 'running', pid };
-  // Removed while it was being looked at: its daemon has ended in order.
-  const removed = (await stat(path).catch(() => undefined)) === undefined;
-  return removed ? { state: 'none' } : { state: 'stale', pid };
-}
-
-/** Whether the process has this very file open. A number can be given to another program, an open file cannot. */
-async function holdsOpen(pid: number, path: string): Promise<boolean> {
-  try {
-    const wanted = await stat(path);
-    const held = (await readdir(`/proc/${pid}/fd`)).map(async (fd) => {
-      const found = await stat(`/proc/${pid}/fd/${fd}`).catch(() => undefined);
-      return found?.ino === wanted.ino && found.dev === wanted.dev;
-    });
-    return (await Promise.all(held)).includes(true);
-  } catch (error) {
-    // Somebody else's process may be seen but not looked into: it is there, and no more can be said.
-    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
-  }
-}
 
 /** The pid file of a running daemon. */
 export interface PidFile {
@@ -82,8 +26,6 @@ export async function claim(
   path: string,
   places: readonly string[] = [path],
 ): Promise<PidFile | { readonly running: number }> {
-  // Loaded here: a status, which claims nothing, is to be quick.
-  const { createHash } = await import('node:crypto');
   // Hashed, because the system cuts longer names off.
   const name = createHash('sha256')
     .update(places[0] as string)
@@ -135,7 +77,7 @@ async function writeInPlace(path: string): Promise<FileHandle> {
 export async function removeStale(places: readonly string[]): Promise<void> {
   await Promise.all(
     places.map(async (path) => {
-      const owner = await readOwner(path);
+      const owner = readOwner(path);
       if (owner.state === 'stale') await rm(path, { force: true }).catch(() => {});
     }),
   );
@@ -144,7 +86,7 @@ export async function removeStale(places: readonly string[]): Promise<void> {
 /** The pid of the daemon that has one of the files. */
 async function runningIn(places: readonly string[]): Promise<number | undefined> {
   for (const path of places) {
-    const owner = await readOwner(path);
+    const owner = readOwner(path);
     if (owner.state === 'running') return owner.pid;
   }
   return undefined;
@@ -158,7 +100,7 @@ async function takeLock(name: string, places: readonly string[]): Promise<Server
     const running = await runningIn(places);
     if (running !== undefined) return { running };
     if (Date.now() > until) {
-      const pids = (await Promise.all(places.map(readOwner))).flatMap((owner) => ('pid' in owner ? [owner.pid] : []));
+      const pids = places.map(readOwner).flatMap((owner) => ('pid' in owner ? [owner.pid] : []));
       const seems = pids.length === 0 ? '' : `; it seems to be pid ${pids[0]}, which may be hidden from this user`;
       throw new UsageError(`another tsdirectord holds the lock of ${places[0]}, but cannot be found${seems}`, 1);
     }

@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { choosePidFile, claim, pidFilePlaces, readOwner, waitUntilGone } from '../../src/system/pid-file.ts';
+import { claim, waitUntilGone } from '../../src/system/pid-file.ts';
+import { choosePidFile, pidFilePlaces, readOwner } from '../../src/system/pid-owner.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
 
@@ -25,7 +26,7 @@ process.stdin.resume().on('end', async () => { await claimed.release?.(); proces
 const CHOOSER = `
 const { choosePidFile } = await import(process.argv[1]);
 const places = JSON.parse(process.argv[2]);
-console.log(await choosePidFile(places, true), await choosePidFile(places, false));
+console.log(choosePidFile(places, true), choosePidFile(places, false));
 `;
 
 let bundles = '';
@@ -72,7 +73,7 @@ class Claimer {
 
 describe('readOwner', () => {
   test('no file', async () => {
-    expect(await readOwner(join(scratch(), 'pid'))).toEqual({ state: 'none' });
+    expect(readOwner(join(scratch(), 'pid'))).toEqual({ state: 'none' });
   });
 
   test.each([
@@ -85,7 +86,7 @@ describe('readOwner', () => {
   ])('%s is stale', async (_, text, pid) => {
     const path = join(scratch(), 'pid');
     writeFileSync(path, text);
-    expect(await readOwner(path)).toEqual({ state: 'stale', pid });
+    expect(readOwner(path)).toEqual({ state: 'stale', pid });
   });
 });
 
@@ -95,7 +96,7 @@ describe('claim', () => {
     const claimed = await claim(path);
     if (!('release' in claimed)) throw new Error('not claimed');
     expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`);
-    expect(await readOwner(path)).toEqual({ state: 'running', pid: process.pid });
+    expect(readOwner(path)).toEqual({ state: 'running', pid: process.pid });
     await claimed.release();
     expect(existsSync(path)).toBe(false);
     const again = await claim(path);
@@ -183,19 +184,19 @@ describe('where it is', () => {
         onTestFinished(() => ('release' in claimed ? claimed.release() : undefined));
       }
     }
-    expect(await choosePidFile(places, true)).toBe(places[forStart - 1]);
-    expect(await choosePidFile(places, false)).toBe(places[forOthers - 1]);
+    expect(choosePidFile(places, true)).toBe(places[forStart - 1]);
+    expect(choosePidFile(places, false)).toBe(places[forOthers - 1]);
   });
 
   test('nowhere to write: the first, whose claim will say why', async () => {
     const places = ['/no/such/a.pid', '/no/such/either/a.pid'];
-    expect(await choosePidFile(places, true)).toBe('/no/such/a.pid');
+    expect(choosePidFile(places, true)).toBe('/no/such/a.pid');
   });
 
   test('one place that was asked for, whatever is there', async () => {
     const path = join(scratch(), 'missing', 'pid');
-    expect(await choosePidFile([path], true)).toBe(path);
-    expect(await choosePidFile([path], false)).toBe(path);
+    expect(choosePidFile([path], true)).toBe(path);
+    expect(choosePidFile([path], false)).toBe(path);
   });
 
   test('somebody who may not write the first starts in the second, also where root’s daemon has died in the first', async () => {
@@ -255,10 +256,10 @@ describe('two places for one configuration', () => {
     writeFileSync(places[0], '4194303\n');
     const claimed = await claim(places[1], places);
     expect(claimed).toHaveProperty('release');
-    expect(await choosePidFile(places, false)).toBe(places[1]);
+    expect(choosePidFile(places, false)).toBe(places[1]);
     if ('release' in claimed) await claimed.release();
     expect(existsSync(places[0])).toBe(false);
-    expect(await choosePidFile(places, false)).toBe(places[0]);
+    expect(choosePidFile(places, false)).toBe(places[0]);
   });
 });
 
@@ -269,10 +270,10 @@ describe('several processes', () => {
     const words = await Promise.all(all.map(({ word }) => word));
     const [winner] = all.filter((_, index) => 'claimed' in (words[index] as object));
     expect(words).toEqual(all.map((each) => (each === winner ? { claimed: winner?.pid } : { running: winner?.pid })));
-    expect(await readOwner(path)).toEqual({ state: 'running', pid: winner?.pid });
+    expect(readOwner(path)).toEqual({ state: 'running', pid: winner?.pid });
     winner?.child.stdin.end();
     await winner?.ended;
-    expect(await readOwner(path)).toEqual({ state: 'none' });
+    expect(readOwner(path)).toEqual({ state: 'none' });
   });
 
   test('a killed one leaves a stale file, which the next one takes over', async () => {
@@ -281,7 +282,7 @@ describe('several processes', () => {
     await first.word;
     first.child.kill('SIGKILL');
     await first.ended;
-    expect(await readOwner(path)).toEqual({ state: 'stale', pid: first.pid });
+    expect(readOwner(path)).toEqual({ state: 'stale', pid: first.pid });
     const second = new Claimer(path);
     expect(await second.word).toEqual({ claimed: second.pid });
   });
@@ -295,6 +296,6 @@ describe('several processes', () => {
     first.child.kill('SIGKILL');
     expect(await gone).toBe(true);
     expect(await waitUntilGone(first.pid, 0)).toBe(true);
-    await until('nobody', async () => (await readOwner(path)).state === 'stale');
+    await until('nobody', async () => readOwner(path).state === 'stale');
   });
 });
