@@ -32,13 +32,14 @@ console.log(choosePidFile(places, true), choosePidFile(places, false));
 let bundles = '';
 beforeAll(async () => {
   bundles = mkdtempSync(join(tmpdir(), 'tsdirectord-pid-'));
-  const entry = fileURLToPath(new URL('../../src/system/pid-file.ts', import.meta.url));
+  const names = ['pid-file', 'pid-owner'];
   await build({
-    entryPoints: [entry],
+    entryPoints: names.map((name) => fileURLToPath(new URL(`../../src/system/${name}.ts`, import.meta.url))),
     bundle: true,
     platform: 'node',
     format: 'esm',
-    outfile: join(bundles, 'pid.mjs'),
+    outdir: bundles,
+    outExtension: { '.js': '.mjs' },
   });
 });
 afterAll(() => rmSync(bundles, { recursive: true, force: true }));
@@ -54,7 +55,7 @@ class Claimer {
       '--input-type=module',
       '-e',
       CLAIMER,
-      join(bundles, 'pid.mjs'),
+      join(bundles, 'pid-file.mjs'),
       path,
       ...more,
     ]);
@@ -211,7 +212,7 @@ describe('where it is', () => {
     onTestFinished(() => chmodSync(dirname(places[0]), 0o755));
     const asked = spawnSync(
       process.execPath,
-      ['--input-type=module', '-e', CHOOSER, join(bundles, 'pid.mjs'), JSON.stringify(places)],
+      ['--input-type=module', '-e', CHOOSER, join(bundles, 'pid-owner.mjs'), JSON.stringify(places)],
       { encoding: 'utf8', ...nobody },
     );
     expect(asked).toMatchObject({ status: 0, stderr: '', stdout: `${places[1]} ${places[0]}\n` });

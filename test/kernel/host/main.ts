@@ -12,7 +12,7 @@ type Plan = ReadonlyArray<readonly string[]>;
 
 /** Each entry is one boot; they run side by side. Names are those of the test files, `name:1/2` half of its cases. */
 const PLAN: Plan = [
-  ['article', 'scale', 'traffic'],
+  ['article', 'scale', 'traffic', 'status'],
   ['services:ldirectord'],
   ['services:tsdirectord'],
   ['clients:tsdirectord'],
