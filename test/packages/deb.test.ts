@@ -99,7 +99,7 @@ describe.skipIf(root === '')('installed', () => {
     const { code, output } = sh('cd /packages; tsdirectord check -f oracle.cf');
     expect(code).toBe(2);
     expect(output).toContain('the oracle check needs the package oracledb, which is not installed');
-    expect(output).toContain('npm install --no-save --prefix /usr/lib oracledb@26');
+    expect(output).toContain('npm install --prefix /usr/local/lib oracledb@26');
     for (const place of ['/usr/lib/node_modules', '/usr/local/lib/node_modules'])
       done(
         `mkdir -p ${place}/oracledb; echo > ${place}/oracledb/index.js; cd /packages; tsdirectord check -f oracle.cf; rm -r ${place}`,
