@@ -15,6 +15,8 @@ const PACE = { atOnce: 4, pauseMs: 150 };
 /** Longer than any hand-over: each of Heartbeat's shell scripts takes about a second in that kernel. */
 const GAP_BOUND_MS = 100_000;
 const CONNECTIONS = 6;
+const PORT = 7000;
+const PORT_IN_HEX = ` ${PORT.toString(16).toUpperCase()} `;
 const TALK_EVERY_MS = 300;
 const DEADLINE = { deadlineMs: 180_000 };
 
@@ -160,13 +162,19 @@ part('connections', 'connections across a hand-over under Heartbeat 3', (site, c
 
   /** Hands over while connections talk all the time; how many are alive in the end. */
   async function survivors(options: Options): Promise<number> {
-    await cluster().exchange(setting(SCRIPTS.link, { ...options, ports: [7000] }));
+    await cluster().exchange(setting(SCRIPTS.link, { ...options, ports: [PORT] }));
     const client = await site().client.agent();
-    const servers = await client.open(CONNECTIONS, VIP, 7000, CLIENTS[0]);
+    const servers = await client.open(CONNECTIONS, VIP, PORT, CLIENTS[0]);
     assert.deepEqual([...new Set(servers)].sort(), ['real48', 'real49']);
-    // The kernel tells of a connection once it has seen a few packets of it.
-    for (let word = 0; word < 5; word++) await client.connections();
     const { active, standby } = cluster().roles();
+    // The kernel tells of a connection once it has seen a few packets of it, and gathers what it tells for up to two seconds.
+    for (let word = 0; word < 5; word++) await client.connections();
+    if (options.syncdaemon) {
+      await eventually('the standby node knows the connections', 30_000, () => {
+        const known = standby.machine.connections().filter((line) => line.includes(PORT_IN_HEX)).length;
+        return known >= CONNECTIONS ? known : new NotYet(() => standby.machine.connections().join('\n'));
+      });
+    }
     let over = false;
     const handOver = Promise.all([active.stop(), cluster().owns(standby)]).finally(() => {
       over = true;

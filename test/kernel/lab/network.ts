@@ -83,6 +83,11 @@ export class Machine {
     return parseProc(readFileSync(`/proc/${this.pid}/net/ip_vs`, 'utf8'));
   }
 
+  /** The connections that the kernel knows, as /proc/net/ip_vs_conn has them: addresses and ports in hexadecimal. */
+  connections(): string[] {
+    return readFileSync(`/proc/${this.pid}/net/ip_vs_conn`, 'utf8').trimEnd().split('\n').slice(1);
+  }
+
   /** `ipvsadm -Sn`, sorted: exact; for comparing. */
   async saved(): Promise<string[]> {
     return (await this.must(['ipvsadm', '-Sn'])).split('\n').filter(Boolean).sort();
