@@ -11,10 +11,8 @@ export type Owner =
 
 /** Where the daemon of the configuration `name` has its pid file: ldirectord's place, or ours where only root may use that. */
 export function pidFilePlaces(name: string): readonly string[] {
-  // `start` and `start -f ldirectord.cf` mean the same configuration, and one daemon.
-  const names = [name, ...(name === 'ldirectord' ? ['ldirectord.cf'] : name === 'ldirectord.cf' ? ['ldirectord'] : [])];
-  const files = names.map((each) => `ldirectord.${each}.pid`);
-  return ['/var/run', '/run/tsdirectord'].flatMap((directory) => files.map((file) => join(directory, file)));
+  const file = `ldirectord.${name}.pid`;
+  return [join('/var/run', file), join('/run/tsdirectord', file)];
 }
 
 /** The one of several places that a call is about: where the daemon is, where one has died, or else where one could begin. */

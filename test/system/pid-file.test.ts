@@ -152,13 +152,6 @@ describe('where it is', () => {
     expect(pidFilePlaces('my.cf')).toEqual(['/var/run/ldirectord.my.cf.pid', '/run/tsdirectord/ldirectord.my.cf.pid']);
   });
 
-  test('no configuration named is the same daemon as ldirectord.cf', () => {
-    const [first, ...others] = pidFilePlaces('ldirectord');
-    expect(first).toBe('/var/run/ldirectord.ldirectord.pid');
-    expect(pidFilePlaces('ldirectord.cf')[0]).toBe('/var/run/ldirectord.ldirectord.cf.pid');
-    expect([first, ...others].sort()).toEqual([...pidFilePlaces('ldirectord.cf')].sort());
-  });
-
   const GONE = '4194303\n';
 
   /** What is in the first and in the second place (`away`: not even the directory), and which of them is meant. */
