@@ -58,14 +58,14 @@ describe('two directors under Pacemaker and Corosync', () => {
   });
   after(() => network.close());
 
-  /** Waits until one node has everything and the other nothing, and remembers which. */
+  /** Waits until one node has everything, its director started, and the other nothing; and remembers which. */
   async function settled(deadlineMs: number): Promise<void> {
     await eventually('one node has everything, the other nothing', deadlineMs, () => {
       const now = [active.holding(), passive.holding()];
       if (isDeepStrictEqual(now, [NOTHING, EVERYTHING])) [active, passive] = [passive, active];
       else if (!isDeepStrictEqual(now, [EVERYTHING, NOTHING]))
         return new NotYet(() => JSON.stringify(now) + active.logs());
-      return undefined;
+      return active.isStarting ? new NotYet(() => active.logs()) : undefined;
     });
   }
 

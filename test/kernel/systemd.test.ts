@@ -264,7 +264,9 @@ describe('the units under systemd', () => {
   });
 
   test('once it is enabled, the name ldirectord means it', async () => {
-    await systemd.mustSystemctl('enable', UNIT);
+    // Not while it runs: of two units that become one, systemd keeps either's process.
+    await systemd.mustSystemctl('stop', UNIT);
+    await systemd.mustSystemctl('enable', '--now', UNIT);
     const { MainPID } = await systemd.show(UNIT);
     await systemd.mustSystemctl('restart', 'ldirectord');
     assert.deepEqual(await directors(), ['tsdirectord']);
