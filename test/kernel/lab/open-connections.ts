@@ -1,8 +1,9 @@
 // Connections that stay open for a whole test, and the servers at their other end, which say who they are and then echo.
 import { connect, createServer, type Socket } from 'node:net';
 
-/** Where a connection ends, and how it fares: `alive` (just now there was an echo), `silent`, or `error: …`. */
+/** The client's port, where the connection ends, and how it fares: `alive` (just now there was an echo), `silent`, or `error: …`. */
 export interface ConnectionState {
+  readonly port: number;
   readonly server: string;
   readonly state: string;
 }
@@ -59,6 +60,7 @@ class OpenConnection {
   #end = '';
   #said = 0;
   #server = '?';
+  #port = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -77,6 +79,7 @@ class OpenConnection {
 
   async greeting(): Promise<string> {
     await this.#until(() => this.#received.includes('\n'), GREETING_MS);
+    this.#port = this.#socket.localPort ?? 0;
     this.#server = this.#received.split('\n')[0] || this.#end || 'error: no greeting';
     return this.#server;
   }
@@ -86,7 +89,7 @@ class OpenConnection {
     this.#socket.write(word);
     await this.#until(() => this.#received.endsWith(word), ECHO_MS);
     const alive = this.#received.endsWith(word);
-    return { server: this.#server, state: this.#end || (alive ? 'alive' : 'silent') };
+    return { port: this.#port, server: this.#server, state: this.#end || (alive ? 'alive' : 'silent') };
   }
 
   /** Resolves when it is so, when the connection has ended, or after so long. */
