@@ -1,6 +1,6 @@
 // What works beside the daemon, and is set up, reconfigured and ended with it: alerts, monitor files, maintenance, the watch over
-// the configuration file with its callback, other configurations, the synchronisation of connections, what systemd is told, and the
-// socket through which the daemon can be asked.
+// the configuration file with its callback, other configurations, the synchronisation of connections, what systemd is told, the
+// socket through which the daemon can be asked, and its status page.
 import { realpathSync } from 'node:fs';
 import { isSea } from 'node:sea';
 import { Alerts } from './alerts.ts';
@@ -13,9 +13,12 @@ import type { HeldDown } from './ipvs/desired.ts';
 import type { Logger } from './log.ts';
 import { Maintenance } from './maintenance.ts';
 import { MonitorFiles } from './monitor-file.ts';
-import type { Observer } from './observer.ts';
+import type { Member, Observer } from './observer.ts';
+import type { State } from './operator/state.ts';
 import { ServiceNotices, type Told } from './service-notices.ts';
 import { type Control, type Handlers, listenForControl } from './status/control.ts';
+import type { WebSource } from './status/web/web.ts';
+import { StatusPage } from './status-page.ts';
 import { SyncMaster } from './sync-master.ts';
 import { runCommand } from './system/command.ts';
 import type { ConnectionSync } from './system/connection-sync.ts';
@@ -35,6 +38,7 @@ export interface CompanionsParts {
   readonly reload: () => Promise<void>;
   /** Options of this daemon's call that another configuration is called with, too. */
   readonly optionsFor: (path: string) => readonly string[];
+  readonly state: State;
   readonly sync: ConnectionSync;
   /** Whoever runs this process and wants to be told. */
   readonly serviceManager: ServiceManager | undefined;
@@ -55,6 +59,7 @@ export class Companions {
   readonly #executed: Executed;
   readonly #sync: SyncMaster;
   readonly #notices: ServiceNotices;
+  readonly #statusPage: StatusPage;
   #config: Config;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -81,6 +86,7 @@ export class Companions {
     this.#callback = new Callback({ path, log });
     this.#sync = new SyncMaster({ sync: parts.sync, log });
     this.#notices = new ServiceNotices(parts.serviceManager, log);
+    this.#statusPage = new StatusPage({ log });
     // Absolute: this process leaves the directory that it was started in.
     const program = [process.execPath, ...(isSea() ? [] : [realpathSync(process.argv[1] ?? '')])];
     this.#executed = new Executed({
@@ -92,11 +98,12 @@ export class Companions {
   }
 
   get observers(): readonly Observer[] {
-    return [this.#alerts, this.#monitorFiles, this.#notices];
+    return [this.#alerts, this.#monitorFiles, this.#notices, this.#parts.state.history, this.#statusPage];
   }
 
   get heldDown(): HeldDown {
-    return this.#maintenance.holdsDown;
+    const { overrides } = this.#parts.state;
+    return (virtual, real) => this.#maintenance.holdsDown(virtual, real) ?? overrides.holdsDown(virtual, real);
   }
 
   /** Before the daemon starts. */
@@ -106,7 +113,7 @@ export class Companions {
   }
 
   /** Once the daemon has started. Never rejects: it does its work without them. */
-  async attend(daemon: Attended, socket: string, handlers: Handlers): Promise<void> {
+  async attend(daemon: Attended, socket: string, handlers: Handlers, source: WebSource): Promise<void> {
     const { path, digest, log } = this.#parts;
     this.#daemon = daemon;
     this.#watch = new ConfigWatch({ path, log, onChange: () => void this.#changedOnDisk() }, digest);
@@ -115,8 +122,14 @@ export class Companions {
       return undefined;
     });
     void this.#executed.update(this.#config.execute);
+    void this.#statusPage.attend(source, this.#config);
     await this.#sync.follow(this.#config.syncDaemon);
     this.#notices.ready(daemon);
+  }
+
+  /** The operator has ordered something for these. */
+  ordered(members: readonly Member[]): void {
+    this.#statusPage.ordered(members);
   }
 
   /** Before a reload. */
@@ -140,6 +153,7 @@ export class Companions {
   /** After a reload, also one that failed. Resolves when the service manager knows. */
   async reloaded(): Promise<void> {
     void this.#executed.update(this.#config.execute);
+    void this.#statusPage.follow(this.#config);
     if (this.#isNew) this.#callBack();
     await this.#notices.reloaded();
   }
@@ -153,7 +167,13 @@ export class Companions {
   /** When the daemon has ended: lets go of everything, after what it had to say has been sent and written, within some seconds. */
   async close(): Promise<void> {
     this.#hearNothingMore();
-    await Promise.all([this.#control?.close(), this.#alerts.close(), this.#monitorFiles.close()]);
+    await Promise.all([
+      this.#control?.close(),
+      this.#statusPage.close(),
+      this.#alerts.close(),
+      this.#monitorFiles.close(),
+      this.#parts.state.close(),
+    ]);
   }
 
   #hearNothingMore(): void {

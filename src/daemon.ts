@@ -4,15 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CheckResult, CheckServices } from './checks/check.ts';
 import { prepareCheck } from './checks/run.ts';
-import {
-  type Config,
-  checkKey,
-  formatEndpoint,
-  kernelPort,
-  type Virtual,
-  virtualKey,
-  virtualName,
-} from './config/model.ts';
+import { type Config, checkKey, type Virtual, virtualKey, virtualName } from './config/model.ts';
 import { IpvsError } from './errors.ts';
 import { FallbackCommands } from './fallback-commands.ts';
 import { applyResult, type Health, type HealthEvent, unknownHealth } from './health/health.ts';
@@ -21,7 +13,7 @@ import {
   desiredTable,
   type HeldDown,
   memberKey,
-  needsFallback,
+  type OverrideOf,
   realDestination,
   type StateOf,
   serverName,
@@ -29,13 +21,15 @@ import {
 import type { Edit } from './ipvs/edit.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { editMessage } from './ipvs/message.ts';
+import type { Listing } from './ipvs/save-format.ts';
+import type { ServerStatistics } from './ipvs/stats-format.ts';
 import { destinationKey, EMPTY_TABLE, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
 import type { DaemonState, Member as ObservedMember, Observer, ServerChange } from './observer.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Job, Scheduler } from './scheduler.ts';
 import type { Tally } from './service-notices.ts';
-import type { DaemonSnapshot, ServerSnapshot, VirtualSnapshot } from './status/snapshot.ts';
+import type { Facts, LastCheck } from './status/snapshot.ts';
 
 /** How often the kernel's table is looked at for what has vanished. */
 const WATCH_INTERVAL_MS = 1_000;
@@ -52,6 +46,8 @@ export interface DaemonParts {
   readonly observers?: readonly Observer[];
   /** Why a server is out of service whatever its checks say; undefined when it is not. */
   readonly heldDown?: HeldDown;
+  /** What the operator has ordered for a server. */
+  readonly overrideOf?: OverrideOf;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -70,7 +66,8 @@ export class Daemon {
   readonly #scheduler: Scheduler;
   readonly #fallbackCommands: FallbackCommands;
   readonly #observers: readonly Observer[];
-  readonly #heldDown: NonNullable<DaemonParts['heldDown']>;
+  readonly #heldDown: HeldDown;
+  readonly #overrideOf: OverrideOf;
   #state: DaemonState = 'starting';
   #log: Logger;
   #config: Config;
@@ -78,6 +75,10 @@ export class Daemon {
   #virtuals: ReadonlyMap<string, Virtual>;
   /** Health by member key. */
   #health = new Map<string, Health>();
+  /** By member key. */
+  readonly #lastChecks = new Map<string, LastCheck>();
+  /** Why members are held down, by member key, as it was told last. */
+  readonly #held = new Map<string, string>();
   /** Why the last check of a member could not be made, by member key: told once, not at every interval. */
   readonly #troubles = new Map<string, string>();
   /** Members by the job that checks them. */
@@ -87,7 +88,8 @@ export class Daemon {
   #onAllKnown: (() => void) | undefined;
 
   constructor(config: Config, parts: DaemonParts) {
-    const { kernel, log, services, observers = [], heldDown = () => undefined, now = Date.now } = parts;
+    const { kernel, log, services, observers = [], now = Date.now } = parts;
+    const { heldDown = () => undefined, overrideOf = () => undefined } = parts;
     this.#config = config;
     this.#virtuals = virtualsOf(config);
     this.#kernel = kernel;
@@ -95,12 +97,16 @@ export class Daemon {
     this.#services = services;
     this.#observers = observers;
     this.#heldDown = heldDown;
+    this.#overrideOf = overrideOf;
     this.#now = now;
     this.#reconciler = new Reconciler({
       kernel,
       log: () => this.#log,
-      desired: () => desiredTable(this.#config, this.#stateOf),
+      desired: () => desiredTable(this.#config, this.#stateOf, this.#overrideOf),
       onEdit: (edit, message) => this.#onEdit(edit, message),
+      onPass: (pass) => {
+        for (const observer of this.#observers) observer.reconciled?.({ ...pass, at: this.#now() });
+      },
     });
     this.#scheduler = new Scheduler((key, result) => this.#onResult(key, result));
     this.#fallbackCommands = new FallbackCommands({ command: services.command, log: () => this.#log });
@@ -122,6 +128,7 @@ export class Daemon {
     }
     this.#schedule();
     this.#fallbackCommands.update(this.#config.virtuals, this.#stateOf);
+    this.#tellHolds();
     this.#watchTimer = setInterval(() => void this.#reconciler.watch(), WATCH_INTERVAL_MS);
     this.#state = 'running';
   }
@@ -159,6 +166,9 @@ export class Daemon {
     this.#virtuals = virtualsOf(config);
     this.#log = log;
     this.#troubles.clear();
+    this.#forget(this.#lastChecks);
+    this.#forget(this.#held);
+    this.#tellHolds();
     const programmed = this.#reconciler.reconcile(true);
     this.#schedule();
     await programmed;
@@ -174,9 +184,28 @@ export class Daemon {
     await Promise.all([this.#reconciler.stop(cleanStopKeys(this.#config)), this.#fallbackCommands.close()]);
   }
 
-  /** Brings the table up to date after `heldDown` has changed its mind. */
+  /** Brings the table up to date after `heldDown` or `overrideOf` has changed its mind; resolves when that has been tried. */
   async holdsChanged(): Promise<void> {
+    this.#tellHolds();
     await this.#applyHealth();
+  }
+
+  /** Tells of servers that are held down now and were not, and the other way round. */
+  #tellHolds(): void {
+    const at = this.#now();
+    for (const member of membersOf(this.#config)) {
+      const reason = this.#heldDown(member.virtual, member.real);
+      const before = this.#held.get(member.key);
+      if (reason === before) continue;
+      if (reason === undefined) this.#held.delete(member.key);
+      else this.#held.set(member.key, reason);
+      for (const observer of this.#observers) observer.held?.(member, { reason, at });
+    }
+  }
+
+  /** Drops what is remembered of members that are not configured any more. */
+  #forget(remembered: Map<string, unknown>): void {
+    for (const key of remembered.keys()) if (!this.#health.has(key)) remembered.delete(key);
   }
 
   readonly #stateOf: StateOf = (virtual, real) =>
@@ -195,14 +224,51 @@ export class Daemon {
     this.#onEdit(edit, editMessage(edit, 'run'));
   }
 
-  /** What is known now, for people who look. */
-  snapshot(): Pick<DaemonSnapshot, 'state' | 'trouble' | 'virtuals'> {
-    const { trouble } = this.#reconciler;
+  get state(): DaemonState {
+    return this.#state;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** What is wrong with the kernel's table, in words; undefined when it is as wanted. */
+  get trouble(): string | undefined {
+    return this.#reconciler.trouble;
+  }
+
+  /** What is known of the servers now; asked anew for each look. */
+  facts(): Facts {
     return {
-      state: this.#state,
-      ...(trouble === undefined ? {} : { trouble }),
-      virtuals: this.#config.virtuals.map((virtual) => this.#virtualSnapshot(virtual)),
+      config: this.#config,
+      healthOf: (virtual, real) => this.#health.get(memberKey(virtual, real)) ?? unknownHealth(this.#now()),
+      lastCheckOf: (virtual, real) => this.#lastChecks.get(memberKey(virtual, real)),
+      stateOf: this.#stateOf,
+      heldDown: this.#heldDown,
+      overrideOf: this.#overrideOf,
     };
+  }
+
+  /** The kernel's table as a cheap look shows it; undefined where it cannot be looked at. */
+  listing(): Promise<Listing | undefined> {
+    return this.#kernel.list();
+  }
+
+  /** What each server has been sent and has answered; undefined where nobody counts. Rejects with IpvsError. */
+  async statistics(): Promise<Iterable<ServerStatistics> | undefined> {
+    return this.#kernel.statistics?.();
+  }
+
+  /** For how many milliseconds the check that is latest has been due; 0 when all is in time. */
+  get lateMs(): number {
+    return this.#scheduler.lateMs();
+  }
+
+  /** Has the checks of these members made at once. */
+  recheck(members: readonly Pick<Member, 'virtual' | 'real'>[]): void {
+    const wanted = new Set(members.map(({ virtual, real }) => memberKey(virtual, real)));
+    const jobs = [...this.#members].filter(([, sharing]) => sharing.some(({ key }) => wanted.has(key)));
+    this.#scheduler.runNow(jobs.map(([job]) => job));
   }
 
   /** What systemd shows in one line. */
@@ -219,24 +285,6 @@ export class Daemon {
     const { busyMs } = this.#reconciler;
     if (busyMs > STUCK_TABLE_MS) return `the kernel's table has been worked on for ${Math.round(busyMs / 1000)} s`;
     return undefined;
-  }
-
-  #virtualSnapshot(virtual: Virtual): VirtualSnapshot {
-    const { protocol, scheduler, failureCount, fallback } = virtual;
-    const servers = virtual.reals.map((real): ServerSnapshot => {
-      const { state, since, reason, failures } =
-        this.#health.get(memberKey(virtual, real)) ?? unknownHealth(this.#now());
-      const name = serverName(virtual, real);
-      const heldDown = this.#heldDown(virtual, real);
-      const known = { name, state, since, reason, failures, weight: real.weight };
-      return heldDown === undefined ? known : { ...known, heldDown };
-    });
-    const active = needsFallback(virtual, this.#stateOf);
-    const behind = fallback && { name: formatEndpoint(fallback.address, kernelPort(fallback, virtual)), active };
-    return {
-      ...{ name: virtualName(virtual), protocol, scheduler, failureCount, servers },
-      ...(behind === undefined ? {} : { fallback: behind }),
-    };
   }
 
   #onEdit(edit: Edit, message: string): void {
@@ -307,13 +355,21 @@ export class Daemon {
       const before = this.#health.get(member.key);
       if (before === undefined) continue;
       this.#logResult(member, result);
-      if (result.outcome === 'error') continue;
+      if (result.outcome === 'error') {
+        for (const observer of this.#observers) observer.notChecked?.(member, result);
+        continue;
+      }
+      const { outcome, detail, durationMs } = result;
+      this.#lastChecks.set(member.key, { at: this.#now(), durationMs, outcome, detail });
       for (const observer of this.#observers) observer.checked?.(member, result);
       const verdict = { up: result.outcome === 'up', detail: result.detail };
       const { health, event } = applyResult(before, verdict, member.virtual.failureCount, this.#now());
       this.#health.set(member.key, health);
       if (before.state === 'unknown' && health.state === 'down') this.#tellFirstDown(member);
       if (event !== undefined) this.#logEvent(member, event, result);
+      const { state, since: at, reason } = health;
+      if (state !== before.state && state !== 'unknown')
+        for (const observer of this.#observers) observer.turned?.(member, { state, at, reason });
       changed ||= health.state !== before.state;
     }
     if (changed) void this.#applyHealth();

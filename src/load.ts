@@ -13,6 +13,7 @@ import { digestOf } from './config-watch.ts';
 import { messageOf, systemReason } from './errors.ts';
 import { readAuthorities } from './system/authorities.ts';
 import { readServices, resolveHost } from './system/resolver.ts';
+import { readToken } from './system/token-file.ts';
 
 export interface Loaded {
   readonly path: string;
@@ -81,6 +82,7 @@ export async function loadText(
     ...(await missingPackages(config, draft, lookups.isInstalled)),
     ...(await missingDirectory(draft)),
     ...(await missingInterface(draft)),
+    ...(await unusableToken(draft, looker)),
   ];
   return {
     path,
@@ -112,6 +114,21 @@ async function missingInterface({ given }: Draft): Promise<Diagnostic[]> {
   if (known?.split('\n').some((line) => line.trimStart().startsWith(`${name}:`)) ?? true) return [];
   const hint = 'it is tried again until there is one; "ip link" lists those that there are';
   return [warningAt(sync.place, `there is no network interface ${name} to synchronise connections over`, hint)];
+}
+
+/** The status page's token; a visitor may not be allowed to read what the daemon can. */
+async function unusableToken({ given }: Draft, looker: Looker): Promise<Diagnostic[]> {
+  const file = last(given, 'statustoken');
+  if (file === undefined || last(given, 'statuslisten') === undefined) return [];
+  try {
+    const { isOpen } = await readToken(file.value);
+    if (!isOpen) return [];
+    const hint = `chmod o= ${file.value}`;
+    return [warningAt(file.place, `every user of this machine may read or write the token in ${file.value}`, hint)];
+  } catch (error) {
+    const tell = looker === 'visitor' ? warningAt : errorAt;
+    return [tell(file.place, messageOf(error), `make one: (umask 077; openssl rand -hex 24 > ${file.value})`)];
+  }
 }
 
 /** The one library that is not installed with this program: it is large, and few need it. */

@@ -24,9 +24,33 @@ export interface ServerChange {
   readonly state: DaemonState;
 }
 
-/** Somebody who is told. Neither method may throw, block or be waited for: whatever takes time is the observer's own affair. */
+/** What a check has made of a server. */
+export interface Turn {
+  readonly state: 'up' | 'down';
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly reason: string;
+}
+
+/** One pass over the kernel's table: read, compare, change what differs, read back. */
+export interface Pass {
+  /** When it ended, milliseconds since 1970. */
+  readonly at: number;
+  readonly durationMs: number;
+  /** What is wrong with the table after it; undefined when it is as wanted. */
+  readonly trouble: string | undefined;
+}
+
+/** Somebody who is told. No method may throw, block or be waited for: whatever takes time is the observer's own affair. */
 export interface Observer {
   /** After each check that could be made, once for each member that it speaks of. */
   checked?(member: Member, result: CheckResult): void;
+  /** When a check could not be made, which says nothing about the server: as checked. */
+  notChecked?(member: Member, result: CheckResult): void;
   changed?(change: ServerChange): void;
+  /** When a check has brought a server up or down. */
+  turned?(member: Member, turn: Turn): void;
+  /** When somebody holds a server down, whatever its checks say, or (`reason` undefined) does not any more. */
+  held?(member: Member, hold: { readonly reason: string | undefined; readonly at: number }): void;
+  reconciled?(pass: Pass): void;
 }

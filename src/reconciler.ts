@@ -10,6 +10,7 @@ import { hasVanished, NOTHING_SETTLED, plan, settle, tookEffect } from './ipvs/p
 import { formatList } from './ipvs/save-format.ts';
 import { destinationKey, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
+import type { Pass } from './observer.ts';
 
 /** Wait before something that failed is tried again; doubled each time, up to a minute. */
 const RETRY_MS = 1_000;
@@ -31,6 +32,8 @@ export interface ReconcilerParts {
   readonly desired: () => Desired;
   /** Told of each edit that took effect, with its log line. */
   readonly onEdit?: (edit: Edit, message: string) => void;
+  /** Told of each pass when it is over. */
+  readonly onPass?: (pass: Omit<Pass, 'at'>) => void;
   /** First wait before what failed is tried again; default 1000. */
   readonly retryMs?: number;
 }
@@ -40,6 +43,7 @@ export class Reconciler {
   readonly #log: () => Logger;
   readonly #desired: () => Desired;
   readonly #onEdit: NonNullable<ReconcilerParts['onEdit']>;
+  readonly #onPass: NonNullable<ReconcilerParts['onPass']>;
   #settled: Desired = NOTHING_SETTLED;
   #running: Promise<void> | undefined;
   #again = false;
@@ -55,11 +59,12 @@ export class Reconciler {
   readonly #departures = new Departures(DRAIN_MS);
   #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor({ kernel, log, desired, onEdit = () => {}, retryMs = RETRY_MS }: ReconcilerParts) {
+  constructor({ kernel, log, desired, onEdit = () => {}, onPass = () => {}, retryMs = RETRY_MS }: ReconcilerParts) {
     this.#kernel = kernel;
     this.#log = log;
     this.#desired = desired;
     this.#onEdit = onEdit;
+    this.#onPass = onPass;
     this.#firstRetryMs = retryMs;
     this.#retryMs = retryMs;
   }
@@ -130,6 +135,7 @@ export class Reconciler {
     while (this.#again && !this.#closed) {
       this.#again = false;
       fresh = await this.#once(fresh);
+      this.#onPass({ durationMs: performance.now() - this.#passBegan, trouble: this.#trouble });
     }
     // In the same breath as the decision to end, so that no call falls between the two.
     this.#running = undefined;

@@ -16,8 +16,13 @@ import {
   syslogLogger,
   terminalLogger,
 } from './log.ts';
+import { carryOut, membersNamed, type OperatorParts, type OrderRequest } from './operator/commands.ts';
+import { State } from './operator/state.ts';
 import { Orders } from './orders.ts';
-import { socketPath } from './status/control.ts';
+import { type Handlers, JsonText, type Question, socketPath } from './status/control.ts';
+import type { DaemonHead } from './status/snapshot.ts';
+import { snapshotText } from './status/view.ts';
+import { statusSource } from './status-source.ts';
 import { Commands } from './system/command.ts';
 import type { ConnectionSync } from './system/connection-sync.ts';
 import { tellStarter } from './system/detach.ts';
@@ -45,6 +50,8 @@ export interface RunOptions {
   /** Where another daemon of this configuration might have it. */
   readonly pidFilePlaces: readonly string[];
   readonly kernel: Kernel;
+  /** What outlives the daemon; nothing does when it is undefined. */
+  readonly stateFile: string | undefined;
   readonly sync: ConnectionSync;
   /** Log to the terminal instead of the logfile, everything (`-d`). */
   readonly debug: boolean;
@@ -91,8 +98,9 @@ export async function run(options: RunOptions): Promise<number> {
   const onTrouble = (reason: string) => log.error(`Cannot tell the service manager how this daemon is: ${reason}`);
   // Taken in any case, so that no command that we run speaks for us.
   const notified = serviceManager({ env: process.env, onTrouble });
+  const state = await State.open(options.stateFile, () => log);
   const companions = new Companions({
-    ...{ path, name, config, digest: loaded.digest, log: () => log },
+    ...{ path, name, config, digest: loaded.digest, log: () => log, state },
     reload: () => orders.reload(),
     optionsFor: options.optionsFor,
     sync: options.sync,
@@ -103,16 +111,42 @@ export async function run(options: RunOptions): Promise<number> {
     logDiagnostics(loaded, log);
     await companions.prepare();
     const { observers, heldDown } = companions;
-    const daemon = new Daemon(config, { kernel, log, services: world.services, observers, heldDown });
+    const { overrideOf } = state.overrides;
+    const daemon = new Daemon(config, { kernel, log, services: world.services, observers, heldDown, overrideOf });
     await daemon.start();
+    state.follow(daemon.facts(), Date.now());
     // Whoever waits for this start is about to send traffic here: a cluster manager brings up the address next.
     await Promise.race([daemon.firstRound(FIRST_ROUND_MS), orders.given()]);
     const startedAt = Date.now();
     let configuredAt = startedAt;
-    await companions.attend(daemon, socketPath(pidFile), {
-      show: () => ({ version: VERSION, pid: process.pid, path, startedAt, configuredAt, ...daemon.snapshot() }),
-      reload: () => orders.reload(),
+    let reloadFailed = false;
+    const operator: OperatorParts = {
+      ...{ config: () => daemon.config, overrides: state.overrides, log: () => log, heldDown },
+      unkept: () => state.unkept(),
+      holdsChanged: () => daemon.holdsChanged(),
+      recheck: (members) => daemon.recheck(members),
+      trouble: () => daemon.trouble,
+    };
+    const order = async (request: OrderRequest, from: string) => {
+      const members = membersNamed(daemon.config, request);
+      // Also when the kernel did not take it.
+      return carryOut(request, operator, from).finally(() => companions.ordered(members));
+    };
+    const head = (): DaemonHead => ({
+      ...{ version: VERSION, pid: process.pid, path, state: daemon.state, startedAt, configuredAt },
+      ...(daemon.trouble === undefined ? {} : { trouble: daemon.trouble }),
     });
+    const source = statusSource({ daemon, head, state, order, reloadFailed: () => reloadFailed });
+    const obey = (question: Question) => order(question as OrderRequest, 'through the control socket');
+    const handlers: Handlers = {
+      show: async () => {
+        const listing = await source.listing();
+        return new JsonText(snapshotText(head(), source.virtuals(), (virtual) => source.viewOf(virtual, listing)));
+      },
+      reload: () => orders.reload(),
+      ...{ drain: obey, disable: obey, enable: obey, weight: obey, recheck: obey },
+    };
+    await companions.attend(daemon, socketPath(pidFile), handlers, source);
     log.info(
       `Started; checking ${counted(config.virtuals.flatMap(({ reals }) => reals).length, 'real server')} of ${counted(config.virtuals.length, 'virtual service')}`,
     );
@@ -137,6 +171,7 @@ export async function run(options: RunOptions): Promise<number> {
       if (logSettings(next.config) !== logSettings(current)) log = await openLogger(next.config, options);
       await companions.reconfigure(next.config);
       await daemon.reload(next.config, log);
+      state.follow(daemon.facts(), Date.now());
       current = next.config;
       configuredAt = Date.now();
       if (before !== log) await before.close();
@@ -145,7 +180,9 @@ export async function run(options: RunOptions): Promise<number> {
     const signal = await orders.untilEnd(async () => {
       try {
         await reload();
+        reloadFailed = false;
       } catch (error) {
+        reloadFailed = true;
         const { exitCode = 1, details } = isUsageError(error) ? error : {};
         const message = `Cannot reload ${path}, the running configuration stays as it is: ${messageOf(error)}`;
         log.error(message);

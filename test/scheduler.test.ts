@@ -231,3 +231,85 @@ describe('lateness', () => {
     expect(scheduler.lateMs()).toBeGreaterThan(200);
   });
 });
+
+describe('a check out of the rhythm', () => {
+  test('is made at once, and the next one when it would have been made anyway', async () => {
+    const probe = new Probe();
+    const { scheduler, results } = schedulerOf({ job: job(probe, 400) });
+    await until('two runs', () => probe.starts.length === 2);
+    const [, second = 0] = probe.starts;
+    await until('half an interval', () => performance.now() > second + 200);
+    scheduler.runNow(['job', 'no such job']);
+    await until('a run', () => probe.starts.length === 3);
+    expect((probe.starts[2] ?? 0) - second).toBeLessThan(300);
+    expect(scheduler.lateMs()).toBe(0);
+    await until('the next two', () => probe.starts.length === 5);
+    expect((probe.starts[3] ?? 0) - second).toBeGreaterThan(390);
+    expect((probe.starts[3] ?? 0) - second).toBeLessThan(500);
+    expect((probe.starts[4] ?? 0) - second).toBeGreaterThan(790);
+    expect(results).toHaveLength(5);
+  });
+
+  test('for all of them: they stay spread over the interval', async () => {
+    const probes = [new Probe(), new Probe(), new Probe(), new Probe()];
+    const names = probes.map((_, index) => `job ${index}`);
+    const { scheduler } = schedulerOf(
+      Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 800)])),
+    );
+    await until('the first runs', () => probes.every(({ starts }) => starts.length === 1));
+    scheduler.runNow(names);
+    scheduler.runNow(names);
+    await until('the runs out of the rhythm', () => probes.every(({ starts }) => starts.length >= 2));
+    await until('the runs in it', () => probes.every(({ starts }) => starts.length >= 4));
+    const thirds = probes.map(({ starts }) => starts.at(-2) ?? 0);
+    for (const [index, at] of thirds.slice(1).entries()) expect(at - (thirds[index] ?? 0)).toBeGreaterThan(100);
+  });
+
+  test('while it runs: once more when that run has ended, never two at once', async () => {
+    const slow = new Probe(true);
+    const { scheduler } = schedulerOf({ slow: job(slow, 60_000) });
+    await until('it runs', () => slow.running === 1);
+    scheduler.runNow(['slow']);
+    scheduler.runNow(['slow']);
+    expect(slow.starts).toHaveLength(1);
+    slow.finish();
+    await until('it runs again', () => slow.starts.length === 2);
+    slow.finish();
+    await until('its end', () => slow.running === 0);
+    expect(slow.most).toBe(1);
+    expect(scheduler.lateMs()).toBe(0);
+  });
+
+  test('one that lasts beyond the time of the next takes its place', async () => {
+    const slow = new Probe(true);
+    const { scheduler } = schedulerOf({ slow: job(slow, 300) });
+    await until('it runs', () => slow.running === 1);
+    slow.finish();
+    await until('it runs a second time, in the rhythm', () => slow.starts.length === 2);
+    const [, second = 0] = slow.starts;
+    slow.finish();
+    await until('its end', () => slow.running === 0);
+    scheduler.runNow(['slow']);
+    await until('it runs out of the rhythm', () => slow.starts.length === 3);
+    await until('the time of the next is over', () => performance.now() > second + 400);
+    expect(slow.starts).toHaveLength(3);
+    slow.finish();
+    await until('the one after it', () => slow.starts.length === 4);
+    expect((slow.starts[3] ?? 0) - second).toBeGreaterThan(590);
+    expect((slow.starts[3] ?? 0) - second).toBeLessThan(700);
+  });
+
+  test('thousands of them do not hold the event loop', async () => {
+    const probes = Array.from({ length: 2_000 }, () => new Probe());
+    const names = probes.map((_, index) => `job ${index}`);
+    const { scheduler } = schedulerOf(
+      Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 3_600_000)])),
+    );
+    await until('the first runs', () => probes.every(({ starts }) => starts.length === 1));
+    scheduler.runNow(names);
+    expect(probes.filter(({ starts }) => starts.length > 1)).toHaveLength(0);
+    await until('a second run of each', () => probes.every(({ starts }) => starts.length === 2));
+    const times = probes.map(({ starts }) => starts[1] ?? 0);
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(200);
+  });
+});

@@ -31,6 +31,16 @@ export type Desired = ReadonlyMap<string, DesiredService>;
 /** The state of a real server within a virtual. */
 export type StateOf = (virtual: Virtual, real: Real) => State;
 
+/**
+ * What the operator has ordered for a server: `disable` takes it out of service as a failed check does, `drain` leaves it in the
+ * table with weight 0 so that its connections come to their end, `weight` is another one than the configuration's while it is up.
+ */
+export type Override =
+  | { readonly kind: 'disable' }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'weight'; readonly weight: number };
+export type OverrideOf = (virtual: Virtual, real: Real) => Override | undefined;
+
 /** Why a server is out of service whatever its checks say; undefined when it is not. */
 export type HeldDown = (virtual: Virtual, real: Real) => string | undefined;
 
@@ -64,55 +74,83 @@ export function needsFallback(virtual: Virtual, stateOf: StateOf): boolean {
 }
 
 /** The services of a configuration as they should be. */
-export function desiredTable(config: Config, stateOf: StateOf): Desired {
-  const table = new Map<string, DesiredService>();
-  for (const virtual of config.virtuals) {
-    const { protocol, family, address, port, mark, netmask } = virtual;
-    const destinations = new Map<string, DesiredDestination>();
-    const states = new Set<State>();
-    for (const real of virtual.reals) {
-      const state = stateOf(virtual, real);
-      states.add(state);
-      const destination = desiredReal(virtual, real, state, config.readdQuiescent);
-      if (destination !== undefined) destinations.set(destinationKey(destination), destination);
-    }
-    if (virtual.fallback !== undefined && needsFallback(virtual, stateOf)) {
-      const fallback = desiredFallback(virtual, virtual.fallback);
-      destinations.set(destinationKey(fallback), fallback);
-    }
-    table.set(serviceKey(virtual), {
-      protocol,
-      family,
-      address,
-      port,
-      mark,
-      scheduler: virtual.scheduler,
-      flags: kernelFlags(virtual.schedulerFlags),
-      persistentSeconds: virtual.persistentSeconds,
-      ...(netmask === undefined || isFullMask(netmask, family) ? {} : { netmask }),
-      onePacket: virtual.onePacket,
-      awaitsFirstCheck: states.has('unknown') && !states.has('up'),
-      destinations,
-    });
-  }
-  return table;
+export function desiredTable(config: Config, stateOf: StateOf, overrideOf: OverrideOf = () => undefined): Desired {
+  const { readdQuiescent } = config;
+  return new Map(
+    config.virtuals.map((virtual) => [
+      serviceKey(virtual),
+      desiredService(virtual, { stateOf, overrideOf, readdQuiescent }),
+    ]),
+  );
 }
 
-function desiredReal(
+/** What a service is made of beside its configuration. */
+export interface Decided {
+  readonly stateOf: StateOf;
+  readonly overrideOf: OverrideOf;
+  readonly readdQuiescent: boolean;
+}
+
+/** One service as it should be. */
+export function desiredService(virtual: Virtual, { stateOf, overrideOf, readdQuiescent }: Decided): DesiredService {
+  const { protocol, family, address, port, mark, netmask } = virtual;
+  const destinations = new Map<string, DesiredDestination>();
+  const states = new Set<State>();
+  for (const real of virtual.reals) {
+    const state = stateOf(virtual, real);
+    states.add(state);
+    const override = overrideOf(virtual, real);
+    const destination = desiredReal(virtual, real, { state, override, readdQuiescent });
+    if (destination !== undefined) destinations.set(destinationKey(destination), destination);
+  }
+  if (virtual.fallback !== undefined && needsFallback(virtual, stateOf)) {
+    const fallback = desiredFallback(virtual, virtual.fallback);
+    destinations.set(destinationKey(fallback), fallback);
+  }
+  return {
+    protocol,
+    family,
+    address,
+    port,
+    mark,
+    scheduler: virtual.scheduler,
+    flags: kernelFlags(virtual.schedulerFlags),
+    persistentSeconds: virtual.persistentSeconds,
+    ...(netmask === undefined || isFullMask(netmask, family) ? {} : { netmask }),
+    onePacket: virtual.onePacket,
+    awaitsFirstCheck: states.has('unknown') && !states.has('up'),
+    destinations,
+  };
+}
+
+/** What decides about one real server. */
+export interface Circumstances {
+  readonly state: State;
+  readonly override: Override | undefined;
+  readonly readdQuiescent: boolean;
+}
+
+/** A real server as it should be; undefined where it should not be in the table. */
+export function desiredReal(
   virtual: Virtual,
   real: Real,
-  state: State,
-  readdQuiescent: boolean,
+  { state, override, readdQuiescent }: Circumstances,
 ): DesiredDestination | undefined {
   const full = realDestination(virtual, real);
   const role = 'real';
-  if (state === 'up') return { ...full, role, whenMissing: 'add' };
+  if (state === 'up') {
+    const { weight } = override?.kind === 'weight' ? override : full;
+    return { ...full, weight, role, whenMissing: 'add' };
+  }
   if (virtual.quiescent) return { ...full, weight: 0, role, whenMissing: readdQuiescent ? 'add' : 'add-once' };
-  // Not quiescent: a server that is down has no place in the table; one that is not known yet may keep a weight of 0.
-  return state === 'unknown' ? { ...full, weight: 0, role, whenMissing: 'leave' } : undefined;
+  // Not quiescent: a server that is down has no place in the table; one that is not known yet may keep a weight of 0, and so does
+  // one that is drained: its connections are to come to their end. One that is not there has none.
+  const mayStay = state === 'unknown' || override?.kind === 'drain';
+  return mayStay ? { ...full, weight: 0, role, whenMissing: 'leave' } : undefined;
 }
 
-function desiredFallback(virtual: Virtual, fallback: NonNullable<Virtual['fallback']>): DesiredDestination {
+/** The fallback as it should be while it is needed. */
+export function desiredFallback(virtual: Virtual, fallback: NonNullable<Virtual['fallback']>): DesiredDestination {
   const { address, forwarding } = fallback;
   const destination = {
     address,

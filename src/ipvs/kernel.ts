@@ -1,6 +1,7 @@
 // The narrow interface over the kernel's table. Two things stand behind it: ipvsadm, and a table in memory.
 import type { Edit } from './edit.ts';
 import type { Listing } from './save-format.ts';
+import type { ServerStatistics } from './stats-format.ts';
 import type { Table } from './table.ts';
 
 export interface ReadOptions {
@@ -18,4 +19,6 @@ export interface Kernel {
   apply(edits: readonly Edit[]): Promise<readonly string[]>;
   /** A cheap look at what there is, to notice what has vanished; undefined where there is none. */
   list(): Promise<Listing | undefined>;
+  /** What each server has been sent and has answered, understood a server at a time. Throws IpvsError, also then. */
+  statistics?(): Promise<Iterable<ServerStatistics>>;
 }

@@ -1,7 +1,7 @@
 // (configuration, table) -> what a start would change at once, and why: the same decisions that the daemon makes, without making them.
 import type { Config, Real, Virtual } from '../config/model.ts';
 import { firstHealth } from './adopt.ts';
-import { desiredTable, type HeldDown, type StateOf, serverId, serverName } from './desired.ts';
+import { desiredTable, type HeldDown, type OverrideOf, type StateOf, serverId, serverName } from './desired.ts';
 import { type Edit, editLine } from './edit.ts';
 import { NOTHING_SETTLED, plan } from './plan.ts';
 import { editReason, groundsOf } from './reason.ts';
@@ -21,12 +21,22 @@ export interface Outlook {
   readonly later: readonly string[];
 }
 
-/** What a start with this configuration would do to this table, thresholds included. */
-export function outlook(config: Config, actual: Table, heldDown: HeldDown = () => undefined): Outlook {
+/** What a start with this configuration would do to this table, thresholds included. `overrideOf`: the orders that `heldDown` knows, and weights. */
+export function outlook(
+  config: Config,
+  actual: Table,
+  heldDown: HeldDown = () => undefined,
+  overrideOf: OverrideOf = () => undefined,
+): Outlook {
   const stateOf: StateOf = (virtual, real) =>
     heldDown(virtual, real) === undefined ? firstHealth(virtual, real, actual, 0).state : 'down';
-  const edits = plan({ desired: desiredTable(config, stateOf), actual, settled: NOTHING_SETTLED, takeOver: true });
-  const grounds = groundsOf(config, actual, stateOf, heldDown);
+  const edits = plan({
+    desired: desiredTable(config, stateOf, overrideOf),
+    actual,
+    settled: NOTHING_SETTLED,
+    takeOver: true,
+  });
+  const grounds = groundsOf(config, actual, { stateOf, heldDown, overrideOf });
   const missing = (virtual: Virtual, real: Real): boolean => {
     const destinations = actual.get(serviceKey(virtual))?.destinations;
     return destinations?.has(serverName(virtual, real)) !== true;

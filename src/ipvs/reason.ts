@@ -1,6 +1,6 @@
 // Why a start makes an edit, in words for people who read the plan.
 import { type Config, kernelPort, type Real, type Virtual } from '../config/model.ts';
-import type { HeldDown, StateOf } from './desired.ts';
+import type { HeldDown, OverrideOf, StateOf } from './desired.ts';
 import type { DestinationEdit, Edit } from './edit.ts';
 import {
   type Destination,
@@ -17,6 +17,7 @@ export interface Grounds {
   readonly stateOf: StateOf;
   /** Why a server is out of service whatever its checks say. */
   readonly heldDown: HeldDown;
+  readonly overrideOf: OverrideOf;
   /** The table that the edits change. */
   readonly actual: Table;
   /** By `serviceKey`. */
@@ -25,10 +26,13 @@ export interface Grounds {
   readonly reals: ReadonlyMap<string, ReadonlyMap<string, Real>>;
 }
 
-export function groundsOf(config: Config, actual: Table, stateOf: StateOf, heldDown: Grounds['heldDown']): Grounds {
+export function groundsOf(
+  config: Config,
+  actual: Table,
+  decided: Pick<Grounds, 'stateOf' | 'heldDown' | 'overrideOf'>,
+): Grounds {
   return {
-    stateOf,
-    heldDown,
+    ...decided,
     actual,
     virtuals: new Map(config.virtuals.map((virtual) => [serviceKey(virtual), virtual])),
     reals: new Map(
@@ -59,7 +63,7 @@ export function editReason(edit: Edit, grounds: Grounds): string {
 function destinationReason(
   { kind, destination, role }: DestinationEdit,
   virtual: Virtual,
-  { stateOf, heldDown, actual, reals }: Grounds,
+  { stateOf, heldDown, overrideOf, actual, reals }: Grounds,
 ): string {
   const key = destinationKey(destination);
   const real = reals.get(serviceKey(virtual))?.get(key);
@@ -70,9 +74,10 @@ function destinationReason(
   const state = stateOf(virtual, real);
   const line = `line ${real.line}`;
   const has = actual.get(serviceKey(virtual))?.destinations.get(key);
-  const why = held ?? stateReason(real, state);
+  const isOrdered = state === 'up' && overrideOf(virtual, real)?.kind === 'weight';
+  const why = held ?? (isOrdered ? 'ordered by the operator' : stateReason(real, state));
   if (has === undefined) return `new: ${line}; ${why}`;
-  return `${destinationChanges(has, destination)}: ${state === 'up' ? line : why}`;
+  return `${destinationChanges(has, destination)}: ${state === 'up' && !isOrdered ? line : why}`;
 }
 
 function removal(key: string, real: Real | undefined, virtual: Virtual): string {

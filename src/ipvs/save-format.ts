@@ -147,12 +147,19 @@ function unsigned(mark: string): number {
   return Number(mark) >>> 0;
 }
 
-function splitEndpoint(text: string): { address: string; family: Family; port: number } | undefined {
+/** An address with its port as listings write them, IPv6 in brackets; undefined when it is none. */
+export function splitEndpoint(text: string): { address: string; family: Family; port: number } | undefined {
   const [, v6, v4, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([\d.]+)):(\d+)$/.exec(text) ?? [];
   if (port === undefined) return undefined;
   if (v6 !== undefined) return { address: canonicalIPv6(v6), family: 6, port: Number(port) };
   return { address: v4 ?? '', family: 4, port: Number(port) };
 }
+
+/** What listings call the forwarding methods. */
+const LISTED = { gate: 'Route', masq: 'Masq', ipip: 'Tunnel', local: 'Local' } as const;
+const FORWARDING = new Map(
+  Object.entries(LISTED).map(([forwarding, method]) => [method as string, forwarding as Destination['forwarding']]),
+);
 
 /** What a listing calls the protocols of services that are looked at; SCTP is not among them. */
 const OURS = /^(TCP|UDP|FWM)$/;
@@ -177,28 +184,46 @@ export function parseThresholds(text: string): Thresholds {
   return found;
 }
 
-function listedService(prot: string, name: string, six: boolean): ServiceId {
+/** What a line of a listing names: its protocol (TCP, UDP, FWM), then an address with its port or a mark, which may be of IPv6. */
+export function listedService(prot: string, name: string, six: boolean): ServiceId {
   if (prot === 'FWM') return { protocol: 'fwm', family: six ? 6 : 4, address: '', port: 0, mark: unsigned(name) };
   const { address, family, port } = splitEndpoint(name) ?? { address: name, family: 4, port: 0 };
   return { protocol: prot === 'UDP' ? 'udp' : 'tcp', family, address, port, mark: 0 };
 }
 
-/** What a cheap look at the kernel shows: destination keys by listing key. */
-export type Listing = ReadonlyMap<string, ReadonlySet<string>>;
+/** A destination as a cheap look shows it. */
+export interface Listed {
+  readonly forwarding: Destination['forwarding'];
+  readonly weight: number;
+  readonly activeConnections: number;
+  /** Those that are about to end, and all of UDP. */
+  readonly inactiveConnections: number;
+}
+
+/** What a cheap look at the kernel shows: destinations by their keys, by listing key. */
+export type Listing = ReadonlyMap<string, ReadonlyMap<string, Listed>>;
+
+const PROC_DESTINATION = /^\s+->\s+(\S+:[0-9A-F]{4})\s+(\w+)\s+(\d+)\s+(\d+)\s+(\d+)/;
 
 /** Reads /proc/net/ip_vs: which services and destinations there are. It shows neither flags nor a mark's address family. */
 export function parseProcListing(text: string): Listing {
-  const found = new Map<string, Set<string>>();
-  let current: Set<string> | undefined;
+  const found = new Map<string, Map<string, Listed>>();
+  let current: Map<string, Listed> | undefined;
   for (const line of text.split('\n')) {
     const [, prot, name] = /^([A-Z]+)\s+(\S+)\s/.exec(line) ?? [];
-    const [, server] = /^\s+->\s+(\S+:[0-9A-F]{4})\s/.exec(line) ?? [];
     if (prot !== undefined && name !== undefined) {
       const key = prot === 'FWM' ? `fwm:${Number.parseInt(name, 16)}` : `${prot.toLowerCase()}:${hexEndpoint(name)}`;
-      current = found.get(key) ?? new Set();
+      current = found.get(key) ?? new Map();
       if (OURS.test(prot)) found.set(key, current);
-    } else if (server !== undefined) {
-      current?.add(hexEndpoint(server) ?? server);
+    } else {
+      const [, server, method = '', weight, active, inactive] = PROC_DESTINATION.exec(line) ?? [];
+      if (server === undefined) continue;
+      current?.set(hexEndpoint(server) ?? server, {
+        forwarding: FORWARDING.get(method) ?? 'gate',
+        weight: Number(weight),
+        activeConnections: Number(active),
+        inactiveConnections: Number(inactive),
+      });
     }
   }
   return found;
@@ -207,9 +232,14 @@ export function parseProcListing(text: string): Listing {
 function hexEndpoint(text: string): string | undefined {
   const [, v6, v4 = '', port] = /^(?:\[([0-9A-Fa-f:]+)\]|([0-9A-Fa-f]{8})):([0-9A-Fa-f]{4})$/.exec(text) ?? [];
   if (port === undefined) return undefined;
-  const address =
-    v6 === undefined ? [...v4.matchAll(/../g)].map(([byte]) => Number.parseInt(byte, 16)).join('.') : canonicalIPv6(v6);
-  return formatEndpoint(address, Number.parseInt(port, 16));
+  return formatEndpoint(
+    v6 === undefined ? dotted(Number.parseInt(v4, 16)) : canonicalIPv6(v6),
+    Number.parseInt(port, 16),
+  );
+}
+
+function dotted(address: number): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
 /** A service's key in a Listing: marks of both address families share one. */
@@ -217,17 +247,18 @@ export function listingKey(id: ServiceId): string {
   return serviceKey(id.protocol === 'fwm' ? { ...id, family: 4 } : id);
 }
 
-/** The listing of a table that is at hand. */
+/** The listing of a table that is at hand, in which there are no connections. */
 export function listTable(table: Table): Listing {
-  const found = new Map<string, Set<string>>();
+  const found = new Map<string, Map<string, Listed>>();
   for (const service of table.values()) {
     const key = listingKey(service);
-    found.set(key, new Set([...(found.get(key) ?? []), ...service.destinations.keys()]));
+    const listed = found.get(key) ?? new Map<string, Listed>();
+    for (const [name, { forwarding, weight }] of service.destinations)
+      listed.set(name, { forwarding, weight, activeConnections: 0, inactiveConnections: 0 });
+    found.set(key, listed);
   }
   return found;
 }
-
-const LISTED = { gate: 'Route', masq: 'Masq', ipip: 'Tunnel', local: 'Local' } as const;
 
 /** The table as `ipvsadm -Ln` shows it, without its first line; connection counts are not known here and shown as 0. */
 export function formatList(table: Table): string {

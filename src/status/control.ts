@@ -1,7 +1,9 @@
 // The control socket of a running daemon: one question a connection, as a line of JSON, and its answer.
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { isUsageError, messageOf, UsageError } from '../errors.ts';
 
 /** What a daemon can be asked. */
@@ -14,14 +16,23 @@ export type Answer =
   | { readonly value: unknown }
   | { readonly error: string; readonly exitCode?: number; readonly details?: string | undefined };
 
-/** By `op`; a rejection's message is the answer's error. */
+/** A value that is JSON text already, in pieces: a large one delays no check. */
+export class JsonText {
+  readonly pieces: AsyncIterable<string>;
+  constructor(pieces: AsyncIterable<string>) {
+    this.pieces = pieces;
+  }
+}
+
+/** By `op`; a rejection's message is the answer's error. A value may be JsonText. */
 export type Handlers = Readonly<Record<string, (question: Question) => Promise<unknown> | unknown>>;
 
 const MAX_QUESTION_BYTES = 4 * 1024;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_CONNECTIONS = 16;
-/** Whoever connects must ask within this time, and take the answer within it. */
+/** Whoever connects must ask within this time, take something of the answer within it, and all of it within that. */
 const IDLE_MS = 5_000;
+const ANSWER_MS = 60_000;
 
 /** Beside the pid file, or in /run/tsdirectord for a pid file where pid files are: `NAME.sock`. */
 export function socketPath(pidFile: string): string {
@@ -60,30 +71,48 @@ export async function listenForControl(path: string, handlers: Handlers): Promis
 async function listening(server: Server, path: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    // The path is made within this call, so that no other file gets this mode.
+    // The path is made within this call, so that no other file gets this mode. A chmod would change whatever has the path by then.
     const before = process.umask(0o177);
     server.listen(path, resolve);
     process.umask(before);
   });
-  await chmod(path, 0o600);
 }
 
 function serve(socket: Socket, handlers: Handlers): void {
   let asked = '';
-  socket.setTimeout(IDLE_MS, () => socket.destroy());
+  const endAfter = (ms: number) => setTimeout(() => socket.destroy(), ms);
+  let late = endAfter(IDLE_MS);
+  socket.on('timeout', () => socket.destroy());
   socket.on('error', () => {});
+  socket.on('close', () => clearTimeout(late));
   socket.setEncoding('utf8').on('data', (text: string) => {
     asked += text;
-    if (asked.length > MAX_QUESTION_BYTES) socket.destroy();
+    if (asked.length > MAX_QUESTION_BYTES) {
+      socket.destroy();
+      return;
+    }
     if (!asked.includes('\n')) return;
     socket.removeAllListeners('data').resume();
     // A reload takes as long as it takes.
-    socket.setTimeout(0);
+    clearTimeout(late);
     void answer(asked, handlers).then((said) => {
+      if (socket.destroyed) return;
       socket.setTimeout(IDLE_MS);
-      socket.end(`${JSON.stringify(said)}\n`);
+      late = endAfter(ANSWER_MS);
+      // Whoever goes away before the end is nobody's trouble.
+      void pipeline(Readable.from(textOf(said)), socket).catch(() => {});
     });
   });
+}
+
+async function* textOf(said: Answer): AsyncGenerator<string> {
+  if (!('value' in said && said.value instanceof JsonText)) {
+    yield `${JSON.stringify(said)}\n`;
+    return;
+  }
+  yield '{"value":';
+  yield* said.value.pieces;
+  yield '}\n';
 }
 
 async function answer(asked: string, handlers: Handlers): Promise<Answer> {

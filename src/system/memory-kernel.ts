@@ -32,51 +32,69 @@ export class MemoryKernel implements Kernel {
 
   async apply(edits: readonly Edit[]): Promise<readonly string[]> {
     const complaints: string[] = [];
+    // One copy for all of them: of ten thousand, a copy for each would take many seconds.
+    const draft = new Draft(this.#table);
     for (const edit of edits) {
-      const refusal = this.#apply(edit);
+      const refusal = draft.apply(edit);
       if (refusal !== undefined) complaints.push(`${editLine(edit)}: ${refusal}`);
     }
+    this.#table = draft.table;
     return complaints;
+  }
+}
+
+/** A copy of a table, to be changed. */
+class Draft {
+  readonly table: Map<string, Service>;
+  /** Destinations that are copied already, by service key. */
+  readonly #destinations = new Map<string, Map<string, Destination>>();
+
+  constructor(table: Table) {
+    this.table = new Map(table);
   }
 
   /** The kernel's words for what cannot be done; undefined when it is done. */
-  #apply(edit: Edit): string | undefined {
+  apply(edit: Edit): string | undefined {
     const key = serviceKey(edit.service);
-    const service = this.#table.get(key);
+    const service = this.table.get(key);
     if (edit.kind === 'add-service') {
       if (service !== undefined) return 'Service already exists';
-      this.#put(key, { ...edit.service, destinations: new Map() });
+      this.#put(key, edit.service, new Map());
       return undefined;
     }
     if (service === undefined) return 'No such service';
-    return 'destination' in edit
-      ? this.#applyToDestination(edit, key, service)
-      : this.#applyToService(edit, key, service);
-  }
-
-  #applyToService(edit: ServiceEdit, key: string, service: Service): undefined {
+    if ('destination' in edit) return applyToDestination(edit, this.#destinationsOf(key, service));
     if (edit.kind === 'delete-service') {
-      this.#table = new Map([...this.#table].filter(([other]) => other !== key));
+      this.table.delete(key);
+      this.#destinations.delete(key);
     } else {
-      this.#put(key, { ...edit.service, destinations: service.destinations } as Service);
+      this.#put(key, edit.service, this.#destinationsOf(key, service));
     }
-  }
-
-  #applyToDestination({ kind, destination }: DestinationEdit, key: string, service: Service): string | undefined {
-    const name = destinationKey(destination);
-    const exists = service.destinations.has(name);
-    if (kind === 'add-destination' && exists) return 'Destination already exists';
-    if (kind !== 'add-destination' && !exists) return 'No such destination';
-    const destinations = new Map(service.destinations);
-    if (kind === 'delete-destination') destinations.delete(name);
-    else destinations.set(name, plain(destination));
-    this.#put(key, { ...service, destinations });
     return undefined;
   }
 
-  #put(key: string, service: Service): void {
-    this.#table = new Map(this.#table).set(key, service);
+  #destinationsOf(key: string, service: Service): Map<string, Destination> {
+    const known = this.#destinations.get(key);
+    if (known !== undefined) return known;
+    const copy = new Map(service.destinations);
+    this.#put(key, service, copy);
+    return copy;
   }
+
+  #put(key: string, service: ServiceEdit['service'], destinations: Map<string, Destination>): void {
+    this.table.set(key, { ...service, destinations } as Service);
+    this.#destinations.set(key, destinations);
+  }
+}
+
+function applyToDestination({ kind, destination }: DestinationEdit, destinations: Map<string, Destination>) {
+  const name = destinationKey(destination);
+  const exists = destinations.has(name);
+  if (kind === 'add-destination' && exists) return 'Destination already exists';
+  if (kind !== 'add-destination' && !exists) return 'No such destination';
+  if (kind === 'delete-destination') destinations.delete(name);
+  else destinations.set(name, plain(destination));
+  return undefined;
 }
 
 function plain({ address, port, forwarding, weight, lowerThreshold, upperThreshold }: Destination): Destination {

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   formatList,
+  type Listed,
+  type Listing,
   listingKey,
   listTable,
   parseProcListing,
@@ -77,10 +79,26 @@ describe('a recorded table', () => {
     expect(everything.get(service)?.destinations.get(server)).toMatchObject(destination);
   });
 
-  test.each(FIXTURES)('%s: /proc/net/ip_vs shows the same services and servers', (name) => {
-    const asLists = (listing: ReadonlyMap<string, ReadonlySet<string>>) =>
-      [...listing].map(([key, servers]) => `${key} ${[...servers].sort().join(' ')}`).sort();
-    expect(asLists(parseProcListing(recorded(name, 'proc')))).toEqual(asLists(listTable(tableOf(name))));
+  test.each(FIXTURES)(
+    '%s: /proc/net/ip_vs shows the same services and servers, weights and forwarding methods',
+    (name) => {
+      const server = ([at, { weight, forwarding }]: [string, Listed]) => `${at} ${weight} ${forwarding}`;
+      const asLists = (listing: Listing) =>
+        [...listing].map(([key, servers]) => `${key}: ${[...servers].map(server).sort().join(', ')}`).sort();
+      expect(asLists(parseProcListing(recorded(name, 'proc')))).toEqual(asLists(listTable(tableOf(name))));
+    },
+  );
+
+  test('/proc/net/ip_vs counts connections', () => {
+    const proc = 'TCP  0A08082D:0050 wlc persistent 12C\n  -> 0A080830:1F90      Masq    5      12         340\n';
+    const six =
+      'TCP  [fd00:0008:0000:0000:0000:0000:0000:0001]:0050 rr\n  -> [fd00:0008:0000:0000:0000:0000:0000:0099]:0050      Route   0      1          0\n';
+    expect(parseProcListing(proc + six).get('tcp:10.8.8.45:80')).toEqual(
+      new Map([['10.8.8.48:8080', { forwarding: 'masq', weight: 5, activeConnections: 12, inactiveConnections: 340 }]]),
+    );
+    expect(parseProcListing(proc + six).get('tcp:[fd00:8::1]:80')).toEqual(
+      new Map([['[fd00:8::99]:80', { forwarding: 'gate', weight: 0, activeConnections: 1, inactiveConnections: 0 }]]),
+    );
   });
 
   test.each(['everything', 'after-edits', 'tunnel-types', 'empty', 'port-zero-and-mixed'])(
@@ -128,7 +146,10 @@ SCTP 10.8.8.45:80 rr
   test('do not lend their servers to the service above them', () => {
     const proc =
       'TCP  0A08082D:0050 rr  \n  -> 0A080830:0050      Masq    1 0 0\nSCTP  0A08082D:0051 rr  \n  -> 0A080831:0050      Masq    1 0 0\n';
-    expect(parseProcListing(proc)).toEqual(new Map([['tcp:10.8.8.45:80', new Set(['10.8.8.48:80'])]]));
+    const listed = new Map(
+      [...parseProcListing(proc)].map(([key, servers]) => [key, new Set(servers.keys())] as const),
+    );
+    expect(listed).toEqual(new Map([['tcp:10.8.8.45:80', new Set(['10.8.8.48:80'])]]));
   });
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askDaemon } from '../../src/status/control.ts';
 import type { Agent } from './lab/agent-client.ts';
 import { Director, programUnderTest } from './lab/director.ts';
 import { figure, timed } from './lab/figures.ts';
@@ -34,10 +35,11 @@ describe(`the article's cluster under ${programUnderTest}`, () => {
   let agentA: Agent;
   let agentB: Agent;
   let machineA: Machine;
+  let machineClient: Machine;
 
   before(async () => {
     network = await Network.create();
-    const redirect = `iptables-legacy -t nat -A PREROUTING -p tcp -d ${VIP} --dport 80 -j REDIRECT`;
+    const redirect = `iptables-legacy -t nat -A PREROUTING -p tcp -d ${VIP} -m multiport --dports 80,7000 -j REDIRECT`;
     const [load, real48, real49, web] = await network.machines(
       { name: 'director', addresses: ['10.8.8.47/24', `${VIP}/24`] },
       { name: 'real48', addresses: ['10.8.8.48/24'], setUp: [redirect] },
@@ -48,6 +50,7 @@ describe(`the article's cluster under ${programUnderTest}`, () => {
     const config = readFileSync(join(process.env.LAB_ROOT ?? '', 'test/kernel/configs/article.cf'), 'utf8');
     director = new Director(load, programUnderTest, config.replace('checkinterval = 5', 'checkinterval = 1'));
     machineA = real48;
+    machineClient = web;
     [agentA, agentB, client] = await Promise.all([real48.agent(), real49.agent(), web.agent()]);
     await serveA();
     await agentB.serve({ name: 'real49', address: '0.0.0.0', port: 80 });
@@ -181,6 +184,79 @@ describe(`the article's cluster under ${programUnderTest}`, () => {
     assert.equal(reload.code, 0, reload.stderr);
     await director.weight(B, 5, 5_000);
     await director.weight(A, 1, 5_000);
+  });
+
+  describe('the operator drains a server', { skip: ours ? false : 'ldirectord knows no orders' }, () => {
+    const order = (op: string, real: string): Promise<unknown> => {
+      const question = { op, virtual: 'all', real };
+      return askDaemon(director.machine.path('/run/tsdirectord/ldirectord.cf.sock'), question, 10_000);
+    };
+    const connectionsTo = (address: string): number | undefined =>
+      director.machine
+        .table()
+        .flatMap(({ reals }) => reals)
+        .find((real) => real.address === address)?.active;
+
+    test('a connection that is open goes on, new ones go elsewhere, and the last one is seen to end', async () => {
+      const [echoA, echoB] = [A, B].map((address) => address.replace(':80', ':7000'));
+      assert(echoA && echoB);
+      await agentA.serveEcho({ name: 'real48', address: '0.0.0.0', port: 7000 });
+      await agentB.serveEcho({ name: 'real49', address: '0.0.0.0', port: 7000 });
+      const config = director.machine.read('/etc/ha.d/ldirectord.cf');
+      const reals = [echoA, echoB].map((address) => `\treal = ${address} gate 1\n`).join('');
+      director.configure(
+        `${config}\nvirtual = ${VIP}:7000\n${reals}\tscheduler = rr\n\tchecktype = connect\n\tquiescent = no\n`,
+      );
+      await director.must('reload');
+      await director.weight(echoA, 1, 10_000);
+      await director.weight(echoB, 1, 10_000);
+      const opened = await client.open(2, VIP, 7000, '10.8.8.60');
+      assert.deepEqual(opened.sort(), ['real48', 'real49']);
+      figure('drain returned after', await timed(() => order('drain', echoA)), 2_000);
+      await director.weight(echoA, 0, 0);
+      assert.equal(connectionsTo(echoA), 1);
+      assert.deepEqual(await client.open(2, VIP, 7000, '10.8.8.60'), ['real49', 'real49']);
+      const states = await client.connections();
+      assert.deepEqual(
+        states.map(({ state }) => state),
+        ['alive', 'alive', 'alive', 'alive'],
+      );
+      // The client ends, and with it its connections.
+      await client.kill();
+      client = await machineClient.agent();
+      await eventually('no connection to the drained server', 10_000, () =>
+        connectionsTo(echoA) === 0 ? true : new NotYet(() => director.machine.read('/proc/net/ip_vs')),
+      );
+      await order('enable', echoA);
+      await director.weight(echoA, 1, 0);
+      director.configure(config);
+      await director.must('reload');
+      await director.weight(echoA, undefined, 5_000);
+    });
+
+    test('no request is lost, and the drained server gets none', async () => {
+      const atLeast = (requests: number) =>
+        eventually(`${requests} requests`, 20_000, async () => {
+          const toll = await client.toll();
+          return toll.requests >= requests ? toll : new NotYet(() => String(toll.requests));
+        });
+      await client.keepAsking(`http://${VIP}/`, ['10.8.8.60']);
+      await atLeast(30);
+      await order('drain', A);
+      await director.weight(A, 0, 0);
+      const drained = await atLeast((await client.toll()).requests + 10);
+      const later = await atLeast(drained.requests + 40);
+      assert.equal(later.answers.real48, drained.answers.real48);
+      await order('enable', A);
+      await director.weight(A, 1, 0);
+      await eventually('requests to it', 20_000, async () => {
+        const { answers } = await client.toll();
+        return (answers.real48 ?? 0) > (later.answers.real48 ?? 0) ? true : new NotYet(() => JSON.stringify(answers));
+      });
+      const toll = await client.stopAsking();
+      assert.deepEqual(toll.failures, []);
+      figure(`${toll.requests} requests across drain and enable; slowest`, toll.slowestMs);
+    });
   });
 
   test('stop removes what is ours and nothing else, status says stopped', async () => {

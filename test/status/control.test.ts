@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
-import { askDaemon, type Handlers, listenForControl, socketPath } from '../../src/status/control.ts';
+import { askDaemon, type Handlers, JsonText, listenForControl, socketPath } from '../../src/status/control.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
 
@@ -115,5 +115,92 @@ describe('listening', () => {
     await until('all connected', () => sockets.every(({ readyState }) => readyState === 'open'));
     await control.close();
     await until('all closed', () => sockets.every(({ destroyed }) => destroyed));
+  });
+});
+
+describe('an answer in pieces', () => {
+  test('is one', async () => {
+    async function* pieces() {
+      yield '{"virt';
+      yield 'ü":';
+      for (let i = 0; i < 500; i++) yield ' '.repeat(1_000);
+      yield '[1,2]}';
+    }
+    const { ask } = await listen({ show: () => new JsonText(pieces()), next: () => 1 });
+    expect(await ask('show')).toEqual({ virtü: [1, 2] });
+    expect(await ask('show')).toEqual({ virtü: [1, 2] });
+  });
+
+  test('that breaks off is none, and the daemon goes on', async () => {
+    async function* broken() {
+      yield '{"a":';
+      throw new Error('a fault of ours');
+    }
+    const { ask } = await listen({ show: () => new JsonText(broken()), other: () => 1 });
+    await expect(ask('show')).rejects.toThrow('the daemon closed the connection without an answer');
+    expect(await ask('other')).toBe(1);
+  });
+
+  test('whoever does not take it costs one piece and is sent away', async () => {
+    let made = 0;
+    let ended = false;
+    async function* endless() {
+      try {
+        for (; made < 100_000; made++) yield 'x'.repeat(64 * 1024);
+      } finally {
+        ended = true;
+      }
+    }
+    const { path } = await listen({ show: () => new JsonText(endless()) });
+    const socket = connect(path).on('error', () => {});
+    onTestFinished(() => void socket.destroy());
+    socket.pause().write('{"op":"show"}\n');
+    await until('it has begun', () => made > 0);
+    await until('it is given up', () => ended, undefined, 12_000);
+    expect(made).toBeLessThan(64);
+  });
+
+  test('whoever goes away in the middle of it is nobody’s trouble', async () => {
+    let ended = false;
+    async function* endless() {
+      try {
+        for (;;) yield 'x'.repeat(64 * 1024);
+      } finally {
+        ended = true;
+      }
+    }
+    const { path, ask } = await listen({ show: () => new JsonText(endless()), other: () => 1 });
+    const socket = connect(path).on('error', () => {});
+    socket.once('data', () => socket.destroy());
+    socket.write('{"op":"show"}\n');
+    await until('it is given up', () => ended);
+    expect(await ask('other')).toBe(1);
+  });
+
+  test('a question that drips is not waited for', async () => {
+    const { path, ask } = await listen({ other: () => 1 });
+    let closed = false;
+    const socket = connect(path).on('error', () => {});
+    socket.on('close', () => {
+      closed = true;
+    });
+    const drip = setInterval(() => socket.write(' '), 200);
+    onTestFinished(() => clearInterval(drip));
+    await until('the end', () => closed, undefined, 12_000);
+    expect(await ask('other')).toBe(1);
+  });
+
+  test('what comes in a question that is too long is not done', async () => {
+    let done = 0;
+    const { path, ask } = await listen({ drain: () => ++done, other: () => 1 });
+    let closed = false;
+    const socket = connect(path).on('error', () => {});
+    socket.on('close', () => {
+      closed = true;
+    });
+    socket.write(`${JSON.stringify({ op: 'drain', virtual: 'x'.repeat(5_000) })}\n`);
+    await until('the end', () => closed);
+    expect(await ask('other')).toBe(1);
+    expect(done).toBe(0);
   });
 });

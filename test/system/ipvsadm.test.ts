@@ -50,6 +50,15 @@ test('thresholds are only asked for when they are wanted', async () => {
   expect(table.get('tcp:10.0.0.1:80')?.destinations.get('10.0.0.4:80')).toMatchObject({ upperThreshold: 0 });
 });
 
+test('statistics are one process, and understood a server at a time', async () => {
+  const { fake, kernel } = kernelWith();
+  await kernel.apply(EDITS);
+  const [first] = await kernel.statistics();
+  expect(fake.calls).toEqual(['-R', '-Ln --stats --exact']);
+  const counts = { connections: 5, inPackets: 4, outPackets: 3, inBytes: 2, outBytes: 1 };
+  expect(first).toEqual({ service: 'tcp:10.0.0.1:80', server: '10.0.0.2:80', ...counts });
+});
+
 test('no edits are no process', async () => {
   const { fake, kernel } = kernelWith();
   expect(await kernel.apply([])).toEqual([]);
@@ -103,6 +112,7 @@ describe('reading', () => {
     const { kernel } = kernelWith('stuck', 150);
     await expect(kernel.read({ thresholds: true })).rejects.toThrow(/ipvsadm -Sn" gave no answer within 0.15 s/);
     await expect(kernel.apply(EDITS)).rejects.toThrow(/ipvsadm -R" gave no answer within 0.15 s/);
+    await expect(kernel.statistics()).rejects.toThrow(/--stats --exact" gave no answer within 0.15 s/);
   });
 
   test.each([

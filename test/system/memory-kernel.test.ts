@@ -53,7 +53,12 @@ test('edits replace, deletions remove', async () => {
   expect(kernel.table.get('tcp:10.0.0.1:80')).toMatchObject({ scheduler: 'rr', persistentSeconds: 60 });
   expect(kernel.table.get('tcp:10.0.0.1:80')).not.toHaveProperty('netmask');
   expect(kernel.table.get('tcp:10.0.0.1:80')?.destinations.size).toBe(1);
-  expect([...(await kernel.list())]).toEqual([['tcp:10.0.0.1:80', new Set(['10.0.0.2:80'])]]);
+  expect([...(await kernel.list())]).toEqual([
+    [
+      'tcp:10.0.0.1:80',
+      new Map([['10.0.0.2:80', { forwarding: 'gate', weight: 5, activeConnections: 0, inactiveConnections: 0 }]]),
+    ],
+  ]);
   await kernel.apply([server('delete-destination')]);
   expect(kernel.table.get('tcp:10.0.0.1:80')?.destinations.size).toBe(0);
   await kernel.apply([service('delete-service')]);
