@@ -11,6 +11,9 @@ const restart: Perform = async (call) => (await import('./commands/reload.ts')).
 const reload: Perform = async (call) => (await import('./commands/reload.ts')).reload(call);
 const check: Perform = async (call) => (await import('./commands/check.ts')).check(call);
 const plan: Perform = async (call) => (await import('./commands/plan.ts')).plan(call);
+const show: Perform = async (call) => (await import('./commands/show.ts')).show(call);
+const top: Perform = async (call) => (await import('./commands/top.ts')).top(call);
+const order: Perform = async (call) => (await import('./commands/order.ts')).order(call);
 
 /** Runs one action; resolves with the exit code. */
 export const ACTIONS: Readonly<Record<Exclude<Action, 'status'>, Perform>> = {
@@ -22,4 +25,11 @@ export const ACTIONS: Readonly<Record<Exclude<Action, 'status'>, Perform>> = {
   'force-reload': reload,
   check,
   plan,
+  show,
+  top,
+  drain: order,
+  disable: order,
+  enable: order,
+  weight: order,
+  recheck: order,
 };

@@ -2,7 +2,15 @@
 import { basename, resolve } from 'node:path';
 import { CommanderError } from 'commander';
 import { type Call, err } from './commands/call.ts';
-import { ACTION_NAMES, type Action, commandLine, type Flags, ONLY_WITH } from './commands/command-line.ts';
+import {
+  ACTION_NAMES,
+  type Action,
+  commandLine,
+  type Flags,
+  ONLY_WITH,
+  OPERANDS,
+  operandsText,
+} from './commands/command-line.ts';
 import { isUsageError, messageOf, UsageError } from './errors.ts';
 import { firstThere, placesOf } from './find-config.ts';
 import { choosePidFile, pidFilePlaces } from './system/pid-owner.ts';
@@ -39,14 +47,41 @@ async function perform(call: Call): Promise<number> {
   return (await import('./actions.ts')).ACTIONS[action](call);
 }
 
-async function understand(program: string, words: readonly string[], flags: Flags): Promise<Call> {
-  const action = ACTION_NAMES.find((known) => known === words.at(-1));
-  const [first, ...rest] = words;
-  const config = flags.file ?? (words.length === 2 ? first : undefined);
-  if (action === undefined || words.length > 2 || (flags.file !== undefined && rest.length > 0)) {
+/** What a command line's words mean: `[CONFIG] ACTION`, with the operands of an action that takes some behind it. */
+interface Meaning {
+  readonly action: Action;
+  readonly config: string | undefined;
+  readonly operands: readonly string[];
+}
+
+/** Throws UsageError when they mean nothing. */
+function meaningOf(words: readonly string[], { file }: Flags, program: string): Meaning {
+  // Two words that end with an action are ldirectord's, whatever the configuration is called.
+  const last = words.length - 1;
+  const isClassic = words.length <= 2 && isAction(words[last]);
+  const at = isClassic ? last : [0, 1].find((index) => isAction(words[index]) && OPERANDS[words[index]] !== undefined);
+  const action = at === undefined ? undefined : words[at];
+  if (at === undefined || !isAction(action) || (file !== undefined && at > 0)) {
     const wrong = words.length === 0 ? 'what to do is missing' : `cannot make sense of "${words.join(' ')}"`;
     throw new UsageError(`${wrong}; expected one of ${ACTION_NAMES.join(', ')}, see ${program} --help`, 1);
   }
+  const operands = words.slice(at + 1);
+  const known = OPERANDS[action] ?? [];
+  const needed = known.filter((word) => !word.startsWith('[')).length;
+  if (operands.length < needed || operands.length > known.length) {
+    const there = operands.length === 0 ? 'nothing' : `"${operands.join(' ')}"`;
+    const wanted = `${action} wants ${operandsText(action)} behind it, not ${there}`;
+    throw new UsageError(`${wanted}; names are as show prints them, or "all"`, 1);
+  }
+  return { action, config: file ?? (at > 0 ? words[0] : undefined), operands };
+}
+
+function isAction(word: string | undefined): word is Action {
+  return ACTION_NAMES.some((known) => known === word);
+}
+
+async function understand(program: string, words: readonly string[], flags: Flags): Promise<Call> {
+  const { action, config, operands } = meaningOf(words, flags, program);
   for (const [flag, actions] of Object.entries(ONLY_WITH)) {
     if (flag in flags && !actions.includes(action))
       throw new UsageError(`--${flag} makes no sense with ${action}; it is for ${actions.join(', ')}`, 1);
@@ -60,6 +95,7 @@ async function understand(program: string, words: readonly string[], flags: Flag
     action,
     program,
     config,
+    operands,
     path,
     lookedAt,
     name,

@@ -11,6 +11,8 @@ export interface Call {
   readonly program: string;
   /** CONFIG as it was given. */
   readonly config: string | undefined;
+  /** What the action is about, behind it on the command line: names of a virtual service and a real server, a weight. */
+  readonly operands: readonly string[];
   /** Absolute path; undefined when no file was found. */
   readonly path: string | undefined;
   /** Places that were looked at. */

@@ -107,6 +107,24 @@ export const INSTALLED_FILES: readonly InstalledFile[] = [
     debian: '/usr/share/zsh/vendor-completions/_tsdirectord',
   },
   {
+    source: 'share/prometheus/alerts.yml',
+    what: 'Prometheus: rules that alert',
+    target: '/etc/prometheus/tsdirectord-alerts.yml',
+    debian: '/usr/share/doc/tsdirectord/examples/prometheus-alerts.yml',
+  },
+  {
+    source: 'share/grafana/tsdirectord.json',
+    what: 'Grafana: a dashboard to import',
+    target: '/usr/local/share/doc/tsdirectord/grafana.json',
+    debian: '/usr/share/doc/tsdirectord/examples/grafana.json',
+  },
+  {
+    source: 'share/tsdirectord/openapi.json',
+    what: 'OpenAPI: the HTTP interface of statuslisten, which also serves it',
+    target: '/usr/local/share/doc/tsdirectord/openapi.json',
+    debian: '/usr/share/doc/tsdirectord/openapi.json',
+  },
+  {
     source: 'dist/LICENSES',
     what: 'the licences of the packages inside',
     target: '/usr/local/share/doc/tsdirectord/LICENSES',

@@ -1,8 +1,10 @@
 // plan: the edits that a start would make to the kernel's table as it is now, as commands with their reasons; none is made.
+import type { HeldDown } from '../ipvs/desired.ts';
 import { type Outlook, outlook } from '../ipvs/outlook.ts';
 import { load } from '../load.ts';
 import type { Logger } from '../log.ts';
 import { Maintenance } from '../maintenance.ts';
+import { ordersIn, statePath } from '../operator/state.ts';
 import { accepted } from '../run.ts';
 import { readOwner } from '../system/pid-owner.ts';
 import { reverseLookup } from '../system/reverse-lookup.ts';
@@ -21,7 +23,9 @@ export async function plan(call: Call): Promise<number> {
   const [table, owner] = await Promise.all([kernel.read({ thresholds: true }), readOwner(call.pidFile)]);
   const maintenance = new Maintenance({ reverse: reverseLookup, log: () => WARNINGS_ONLY, onChange: () => {} });
   await maintenance.follow(config);
-  const found = outlook(config, table, maintenance.holdsDown);
+  const orders = await ordersIn(statePath(call.pidFile, call.flags.ipvs));
+  const heldDown: HeldDown = (virtual, real) => maintenance.holdsDown(virtual, real) ?? orders.holdsDown(virtual, real);
+  const found = outlook(config, table, heldDown, orders.overrideOf);
   maintenance.close();
   const running = owner.state === 'running' ? owner.pid : undefined;
   await print(`${[...heading(path, running, call.flags.ipvs), ...body(found)].join('\n')}\n`);

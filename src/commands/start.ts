@@ -24,12 +24,14 @@ export async function start(call: Call): Promise<number> {
   const { muteStandardError, tellStarter } = await import('../system/detach.ts');
   if (flags.detached) muteStandardError();
   const { run } = await import('../run.ts');
+  const { statePath } = await import('../operator/state.ts');
   const options = {
     path,
     name,
     pidFile,
     pidFilePlaces: call.pidFilePlaces,
     kernel: await kernelOf(flags),
+    stateFile: statePath(pidFile, flags.ipvs),
     sync: await syncOf(flags),
     debug: flags.debug === true,
     supervised,

@@ -177,6 +177,25 @@ describe('plan', () => {
     ]);
   });
 
+  test("the operator's orders that a daemon would find", async () => {
+    const site = new Site(GOOD);
+    const order = (real: string, kind: string, more = '') =>
+      `{"server":"tcp:10.0.0.1:80 ${real}:80","order":{"kind":"${kind}","at":1${more}}}\n`;
+    const orders = order('10.0.0.2', 'drain') + order('10.0.0.3', 'weight', ',"weight":9');
+    writeFileSync(`${site.pidFile}.state`, `{"format":"tsdirectord state","version":1}\n${orders}torn`, {
+      mode: 0o600,
+    });
+    const ipvsadm = fakeIpvsadm(site, `-A -t 10.0.0.1:80 -s wrr\n${IN_SERVICE}`);
+    const before = contents(site);
+    const ran = await exec(['plan', '-f', site.config, '--ipvsadm', ipvsadm, '--pid-file', site.pidFile]);
+    expect(ran.stdout.split('\n').slice(1)).toEqual([
+      'ipvsadm -e -t 10.0.0.1:80 -r 10.0.0.3:80 -g -w 9  # weight 5 -> 9: ordered by the operator',
+      'ipvsadm -e -t 10.0.0.1:80 -r 10.0.0.2:80 -g -w 0  # weight 5 -> 0: drained by the operator',
+      '',
+    ]);
+    expect(contents(site)).toEqual(before);
+  });
+
   test('a configuration with errors: 2; a table that cannot be read: 1', async () => {
     expect(await new Site(BROKEN).run('plan')).toMatchObject({
       code: 2,

@@ -185,7 +185,7 @@ describe('the control socket', () => {
     const site = await started(ON);
     site.configure(ON.replace('gate 3', 'gate 5'));
     expect(await site.run('reload', '--wait')).toMatchObject({ code: 0, stderr: '' });
-    expect(site.lines.at(-1)).toBe(`Reloaded ${site.config}`);
+    await logged(site, `Reloaded ${site.config}`);
     site.configure('virtual = nonsense\n');
     const { code, stderr } = await site.run('reload', '--wait');
     expect(code).toBe(2);
@@ -214,7 +214,7 @@ describe('the control socket', () => {
     const command = [BIN, 'status', '-f', site.config, ...site.flags].join(' ');
     const { stdout } = await exec(['-qec', command, '/dev/null'], { bin: 'script' });
     expect(stdout).toContain(`is running with pid: ${site.pid}`);
-    expect(stdout).toContain('1 of 1 real servers of 1 virtual services are up');
+    expect(stdout).toContain('1 of 1 real server of 1 virtual service is up');
     expect(stdout).toMatch(/up.* 10\.0\.0\.2:80 weight 3/);
   });
 });

@@ -93,6 +93,11 @@ export class Site {
     return listed.map(Number).filter((pid) => pid !== process.pid && commandLine(pid).includes(this.pidFile));
   }
 
+  /** The command line of one of them. */
+  wordsOf(pid: number): string {
+    return commandLine(pid).join(' ');
+  }
+
   /** Waits until it has no process any more: one that could not start may end a moment after its starter. */
   async ended(): Promise<void> {
     await until('the end of every process', () => this.pids().length === 0);

@@ -104,7 +104,7 @@ describe('bash completion', () => {
     ['tsdirectord start -f ', CONFIGS],
     ['tsdirectord start --file = m', ['mail.cf', 'my.cf']],
     ['tsdirectord start --file =', CONFIGS],
-    ['tsdirectord web.cf re', ['reload', 'restart']],
+    ['tsdirectord web.cf re', ['recheck', 'reload', 'restart']],
     ['tsdirectord start ', []],
     ['tsdirectord start --', [...ALWAYS, '--foreground']],
     ['tsdirectord check --', [...ALWAYS, '--explain', '--json']],
