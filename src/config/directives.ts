@@ -1,5 +1,6 @@
 // The configuration language: one row per directive, with its scope, parser, default and documentation. README's table is made from it.
 import type { Place } from './diagnostic.ts';
+import { statusListen } from './listen-value.ts';
 import { fallbackOf, realOf, virtualOf } from './server-values.ts';
 import { SERVICE_NAMES } from './services.ts';
 import {
@@ -93,6 +94,8 @@ export const DIRECTIVES = {
   emailalertfrom: row('global', 'address', freeText, 'user@host of the daemon', 'Sender of alert mail.'),
   maintenancedir: row('global', '/path', absolutePath, 'none', 'A file in it named like a server (address:port, address or host name) takes the server out of service.'),
   syncdaemon: row('global', 'interface [syncid]', syncDaemon, 'none; syncid 0', "While the director runs, the kernel tells its connections to backup directors over this interface (ipvsadm --start-daemon master). (Ours.)"),
+  statuslisten: row('global', 'address:port | /path', statusListen, 'none', 'Where the status page, its interface and the metrics are served: an address of this machine, or a unix socket. Whoever comes from elsewhere than this machine needs the token of statustoken. (Ours.)'),
+  statustoken: row('global', '/path', absolutePath, 'none', 'A file with a secret of 16 characters or more: whoever has it may drain and disable servers through statuslisten. (Ours.)'),
 
   real: row('virtual', 'host[->host][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(4), 'weight 1, the port of the virtual', 'A real server, or a range of them.', { repeatable: true }),
   real6: row('virtual', '[host][->[host]][:port] gate|masq|ipip [weight] ["request","receive"] [l:N] [u:N]', realOf(6), 'weight 1, the port of the virtual', 'The same for IPv6.', { repeatable: true }),

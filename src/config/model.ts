@@ -343,6 +343,16 @@ export interface SyncDaemon {
   readonly syncId: number;
 }
 
+/** Where the status page is served. */
+export type StatusListen =
+  | { readonly kind: 'tcp'; readonly address: string; readonly family: Family; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** Whether only this machine can reach it. */
+export function isLocal(listen: StatusListen): boolean {
+  return listen.kind === 'unix' || listen.address.startsWith('127.') || listen.address === '::1';
+}
+
 /** A whole configuration. */
 export interface Config {
   readonly virtuals: readonly Virtual[];
@@ -357,6 +367,10 @@ export interface Config {
   readonly alertsFrom?: string;
   readonly maintenanceDir?: string;
   readonly syncDaemon?: SyncDaemon;
+  /** The status page is off when absent. */
+  readonly statusListen?: StatusListen;
+  /** Absolute path of the file with the token. */
+  readonly statusToken?: string;
 }
 
 /** An address as people write it beside a port: brackets round IPv6. */

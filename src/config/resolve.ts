@@ -1,7 +1,7 @@
 // Draft + names -> Config: global defaults, one virtual after the other, and what contradicts itself between them.
 import { collect, type Diagnostic, errorAt, warningAt } from './diagnostic.ts';
 import { type DirectiveName, type Given, last } from './directives.ts';
-import { type Config, DEFAULT_LOGFILE, type Virtual, virtualKey } from './model.ts';
+import { type Config, DEFAULT_LOGFILE, isLocal, type Virtual, virtualKey } from './model.ts';
 import type { Names } from './names.ts';
 import type { Draft } from './parse.ts';
 import { BlockResolver, present } from './resolve-virtual.ts';
@@ -43,6 +43,7 @@ export function resolve(draft: Draft, names: Names): Resolved {
       ),
     );
   }
+  diagnostics.push(...statusProblems(draft.given));
   const failed = diagnostics.some(({ severity }) => severity === 'error');
   return { config: failed ? undefined : { ...globals(draft.given), virtuals }, diagnostics: distinct(diagnostics) };
 }
@@ -66,5 +67,22 @@ function globals(given: Given): Omit<Config, 'virtuals'> {
     ...present('alertsFrom', value('emailalertfrom')),
     ...present('maintenanceDir', value('maintenancedir')),
     ...present('syncDaemon', value('syncdaemon')),
+    ...present('statusListen', value('statuslisten')),
+    ...present('statusToken', value('statustoken')),
   };
+}
+
+/** What the network can reach is never open to everybody. */
+function statusProblems(given: Given): Diagnostic[] {
+  const [listen, token] = [last(given, 'statuslisten'), last(given, 'statustoken')];
+  if (listen === undefined && token !== undefined)
+    return [warningAt(token.place, 'statustoken does nothing without statuslisten', 'add statuslisten, or remove it')];
+  if (listen === undefined || token !== undefined || isLocal(listen.value)) return [];
+  return [
+    errorAt(
+      listen.place,
+      'the status page would be open to the whole network, because there is no statustoken',
+      'listen on 127.0.0.1, on [::1] or on a unix socket, or add statustoken = /path/to/a/file with a secret in it',
+    ),
+  ];
 }

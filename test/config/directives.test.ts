@@ -12,7 +12,7 @@ const LDIRECTORD = `autoreload callback checkcommand checkcount checkinterval ch
   fallbackcommand fork httpmethod load logfile login maintenancedir monitorfile negotiatetimeout netmask ops passwd
   persistent protocol quiescent readdquiescent real real6 receive request schedflags scheduler secret service servicename
   smtp supervised virtual virtual6 virtualhost`.split(/\s+/);
-const OURS = ['logformat', 'sslname', 'sslverify', 'starttls', 'syncdaemon'];
+const OURS = ['logformat', 'sslname', 'sslverify', 'starttls', 'statuslisten', 'statustoken', 'syncdaemon'];
 
 test('every directive of ldirectord has a row, and no other but ours', () => {
   expect(Object.keys(DIRECTIVES).sort()).toEqual([...LDIRECTORD, ...OURS].sort());
