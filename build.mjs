@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { bundledPackages, noticesOf } from './packaging/licences.mjs';
+import { joinPage } from './src/status/page/join.mjs';
 
 /** What of a package the program uses, when that is less than the package. */
 const LOADED_LATER = {
@@ -14,6 +15,12 @@ const LOADED_LATER = {
   undici: "import Client from 'undici/lib/dispatcher/client.js'; export { Client };",
   pino: "export { pino } from 'pino';",
   'pino-pretty': "export { prettyFactory } from 'pino-pretty';",
+  'prom-client': [
+    "import collectDefaultMetrics from 'prom-client/lib/defaultMetrics.js';",
+    "import Gauge from 'prom-client/lib/gauge.js';",
+    "import Registry from 'prom-client/lib/registry.js';",
+    'export { collectDefaultMetrics, Gauge, Registry };',
+  ].join('\n'),
 };
 
 /** Never ours to bring: the administrator installs it where a configuration needs it. */
@@ -43,6 +50,10 @@ const loadLater = {
   name: 'load-later',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^\.\/actions\.ts$/ }, () => ({ path: './actions.cjs', external: true }));
+    onResolve({ filter: /\/web\/web\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './web.cjs', external: true } : undefined,
+    );
+    onResolve({ filter: /\/page\/page\.ts$/ }, () => ({ path: './page.cjs', external: true }));
     onResolve({ filter: /^[\w-]+$/ }, ({ path }) =>
       Object.hasOwn(LOADED_LATER, path) ? { path: `./${path}.cjs`, external: true } : undefined,
     );
@@ -57,7 +68,12 @@ const loadLater = {
 const built = await Promise.all([
   build({
     ...options,
-    entryPoints: ['src/tsdirectord.ts', 'src/actions.ts', 'src/demo.ts'],
+    entryPoints: {
+      tsdirectord: 'src/tsdirectord.ts',
+      actions: 'src/actions.ts',
+      web: 'src/status/web/web.ts',
+      demo: 'src/demo.ts',
+    },
     outdir: 'dist',
     outExtension: { '.js': '.cjs' },
     plugins: [loadLater],
@@ -73,6 +89,9 @@ const built = await Promise.all([
     }),
   ),
 ]);
+
+const page = await joinPage();
+writeFileSync('dist/page.cjs', `exports.pageText = async () => ${JSON.stringify(page)};\n`);
 
 // The bundles have lost the notices that the licences of what is in them ask for.
 const bundled = bundledPackages(built.map(({ metafile }) => metafile));
