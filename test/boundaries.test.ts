@@ -56,6 +56,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'commands/',
       'config/',
       'ipvs/',
+      'operator/',
       'system/',
       'status/',
       'clean-table.ts',
@@ -89,7 +90,21 @@ const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   // What people look at: knows data, and nobody who makes it.
-  'status/': { ours: ['status/', 'health/', 'observer.ts', 'errors.ts', 'checks/text.ts'], others: ['node:'] },
+  'status/': {
+    ours: [
+      ...['status/', 'health/', 'ipvs/', 'operator/', 'checks/check.ts', 'checks/text.ts'],
+      ...['config/model.ts', 'errors.ts', 'observer.ts', 'version.ts', '../share/tsdirectord/openapi.json'],
+    ],
+    others: ['prom-client', 'esbuild', 'node:'],
+  },
+  // What the operator orders, and what outlives the daemon.
+  'operator/': {
+    ours: [
+      ...['operator/', 'health/', 'ipvs/', 'checks/text.ts', 'config/model.ts'],
+      ...['errors.ts', 'log.ts', 'observer.ts', 'system/journal-file.ts'],
+    ],
+    others: ['node:'],
+  },
   'system/': {
     ours: ['system/', 'ipvs/', 'config/model.ts', 'errors.ts', 'log.ts'],
     others: ['nodemailer', 'sonic-boom', 'node:'],

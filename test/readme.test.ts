@@ -33,7 +33,7 @@ function serviceTable(): string {
 /** Every source file with the first sentence of its header comment. */
 function layout(): string {
   const files = readdirSync(new URL('src', ROOT), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && /\.(ts|mjs)$/.test(entry.name))
     .map((entry) => `${entry.parentPath}/${entry.name}`.replace(/^.*?\/src\//, 'src/'))
     // The files of a folder stand before its folders.
     .sort((a, b) => a.split('/').length - b.split('/').length || a.localeCompare(b));
