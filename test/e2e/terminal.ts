@@ -30,7 +30,8 @@ export class Terminal {
     const quoted = words.map((word) => `'${word}'`).join(' ');
     // A shell that a signal from the keyboard ends would not tell.
     const command = `trap : INT QUIT; stty rows ${lines} cols ${columns}; ${quoted}; echo "CODE $?"; stty -a`;
-    const { NO_COLOR: _, ...inherited } = process.env;
+    // What says something of colours; node takes CI for a word on them, too.
+    const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...inherited } = process.env;
     this.#child = spawn('script', ['-qfec', command, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...inherited, SHELL: '/bin/sh', TERM: 'xterm-256color', LC_ALL: 'C.UTF-8', ...env },
