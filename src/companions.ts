@@ -1,6 +1,6 @@
 // What works beside the daemon, and is set up, reconfigured and ended with it: alerts, monitor files, maintenance, the watch over
 // the configuration file with its callback, other configurations, the synchronisation of connections, what systemd is told, the
-// socket through which the daemon can be asked, and its status page.
+// socket through which the daemon can be asked, its status page, and the idle connections of tripwire.
 import { realpathSync } from 'node:fs';
 import { isSea } from 'node:sea';
 import { Alerts } from './alerts.ts';
@@ -25,6 +25,7 @@ import type { ConnectionSync } from './system/connection-sync.ts';
 import { localIdentity, mailer } from './system/mail.ts';
 import { reverseLookup } from './system/reverse-lookup.ts';
 import type { ServiceManager } from './system/service-manager.ts';
+import { type Rechecking, Tripwire } from './tripwire.ts';
 
 export interface CompanionsParts {
   /** Absolute path of the configuration. */
@@ -45,7 +46,7 @@ export interface CompanionsParts {
 }
 
 /** What they need of the daemon. */
-interface Attended extends Told {
+interface Attended extends Told, Rechecking {
   /** To be called when servers are held down, or are not any more. */
   holdsChanged(): Promise<void>;
 }
@@ -60,6 +61,7 @@ export class Companions {
   readonly #sync: SyncMaster;
   readonly #notices: ServiceNotices;
   readonly #statusPage: StatusPage;
+  readonly #tripwire: Tripwire;
   #config: Config;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -87,6 +89,7 @@ export class Companions {
     this.#sync = new SyncMaster({ sync: parts.sync, log });
     this.#notices = new ServiceNotices(parts.serviceManager, log);
     this.#statusPage = new StatusPage({ log });
+    this.#tripwire = new Tripwire({ log });
     // Absolute: this process leaves the directory that it was started in.
     const program = [process.execPath, ...(isSea() ? [] : [realpathSync(process.argv[1] ?? '')])];
     this.#executed = new Executed({
@@ -98,7 +101,8 @@ export class Companions {
   }
 
   get observers(): readonly Observer[] {
-    return [this.#alerts, this.#monitorFiles, this.#notices, this.#parts.state.history, this.#statusPage];
+    const { history } = this.#parts.state;
+    return [this.#alerts, this.#monitorFiles, this.#notices, history, this.#statusPage, this.#tripwire];
   }
 
   get heldDown(): HeldDown {
@@ -116,6 +120,7 @@ export class Companions {
   async attend(daemon: Attended, socket: string, handlers: Handlers, source: WebSource): Promise<void> {
     const { path, digest, log } = this.#parts;
     this.#daemon = daemon;
+    this.#tripwire.attend(daemon);
     this.#watch = new ConfigWatch({ path, log, onChange: () => void this.#changedOnDisk() }, digest);
     this.#control = await listenForControl(socket, handlers).catch((error) => {
       log().warn(`Nobody can ask this daemon for its status, because its socket cannot be made: ${messageOf(error)}`);
@@ -154,6 +159,7 @@ export class Companions {
   async reloaded(): Promise<void> {
     void this.#executed.update(this.#config.execute);
     void this.#statusPage.follow(this.#config);
+    this.#tripwire.follow();
     if (this.#isNew) this.#callBack();
     await this.#notices.reloaded();
   }
@@ -181,6 +187,7 @@ export class Companions {
     this.#watch?.close();
     this.#callback.close();
     this.#maintenance.close();
+    this.#tripwire.close();
   }
 
   async #changedOnDisk(): Promise<void> {

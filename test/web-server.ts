@@ -30,6 +30,13 @@ export class WebServer {
     return web;
   }
 
+  /** How many connections are open now. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  }
+
   /** Ends what hangs. */
   closeConnections(): void {
     this.#server.closeAllConnections();

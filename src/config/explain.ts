@@ -178,6 +178,10 @@ class BlockExplainer {
     switch (name) {
       case 'checkinterval':
         return byDefault('10');
+      case 'fastinterval':
+        return { value: String(this.#virtual.fastIntervalMs / 1000), from: 'as checkinterval' };
+      case 'tripwire':
+        return byDefault('no');
       case 'failurecount':
         return byDefault('1');
       case 'quiescent':

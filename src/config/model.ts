@@ -323,6 +323,10 @@ export interface Virtual {
   readonly cleanStop: boolean;
   readonly failureCount: number;
   readonly checkIntervalMs: number;
+  /** The interval while failures are counted that do not make a server down yet; never more than checkIntervalMs. */
+  readonly fastIntervalMs: number;
+  /** Whether an idle connection to each server tells of its end before the next check does. */
+  readonly tripwire: boolean;
   readonly monitorFile?: string;
   readonly serviceName?: string;
   readonly comment?: string;

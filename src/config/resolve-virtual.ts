@@ -22,6 +22,7 @@ import { serverNameOf } from './negotiate.ts';
 import type { DraftVirtual } from './parse.ts';
 import type { FallbackText, RealText } from './server-values.ts';
 import { SERVICE_NAMES, SERVICE_OPTIONS, serviceOf } from './services.ts';
+import { tcpTarget } from './tcp-target.ts';
 import { schedulerWarning, virtualOptions } from './virtual-options.ts';
 
 /** A range of more servers than this is taken for a mistake. */
@@ -99,7 +100,8 @@ export class BlockResolver {
       quiescent: this.#value('quiescent') ?? false,
       cleanStop: this.#value('cleanstop') ?? true,
       failureCount: this.#value('failurecount') ?? 1,
-      checkIntervalMs: (this.#value('checkinterval') ?? 10) * 1000,
+      ...this.#intervals(),
+      tripwire: this.#tripwire(reals, service.protocol),
       ...present('monitorFile', this.#own('monitorfile')?.value),
       ...present('serviceName', this.#own('servicename')?.value),
       ...present('comment', this.#own('comment')?.value),
@@ -205,6 +207,49 @@ export class BlockResolver {
     }
     if (checkType === 'negotiate' || typeof checkType === 'number') this.#warnOfOptions(settings);
     return settings;
+  }
+
+  #intervals(): Pick<Virtual, 'checkIntervalMs' | 'fastIntervalMs'> {
+    const checkInterval = this.#value('checkinterval') ?? 10;
+    const fastInterval = this.#value('fastinterval') ?? checkInterval;
+    const own = this.#own('fastinterval');
+    const given = own ?? last(this.#globals, 'fastinterval');
+    if (given !== undefined && fastInterval > checkInterval) {
+      const place = (own ?? this.#own('checkinterval') ?? given).place;
+      this.#warn(
+        place,
+        `fastinterval (${fastInterval} s) has no effect, because it is longer than checkinterval (${checkInterval} s)`,
+        'make it shorter than checkinterval, or remove it',
+      );
+    }
+    if (own !== undefined && (this.#value('failurecount') ?? 1) === 1) {
+      this.#warn(
+        own.place,
+        'fastinterval has no effect with failurecount = 1: the first failed check takes a server out',
+        'add failurecount = 2 or more, or remove it',
+      );
+    }
+    // A number of milliseconds, whatever binary fractions make of it.
+    const fastIntervalMs = Math.round(Math.min(fastInterval, checkInterval) * 1000);
+    return { checkIntervalMs: checkInterval * 1000, fastIntervalMs };
+  }
+
+  #tripwire(reals: readonly Real[], protocol: Virtual['protocol']): boolean {
+    const wanted = this.#value('tripwire') ?? false;
+    const own = this.#own('tripwire');
+    if (
+      wanted &&
+      own !== undefined &&
+      reals.length > 0 &&
+      reals.every(({ check }) => tcpTarget(protocol, check) === undefined)
+    ) {
+      this.#warn(
+        own.place,
+        'tripwire has no effect here, because no server of this virtual service is checked at a TCP port',
+        'remove it, or check a TCP port (checkport)',
+      );
+    }
+    return wanted;
   }
 
   #authorities(): Authorities | undefined {

@@ -62,6 +62,22 @@ const MAX_SECONDS = 86_400;
 
 /** Seconds, at least 1 and at most a day. */
 export const seconds = wholeNumber(1, MAX_SECONDS, 'seconds');
+/** Seconds with a fraction, at least a hundredth and at most a day. */
+export const fractionOfSeconds: ValueParser<number> = (value) => {
+  const expected = `expected seconds from 0.01 to ${MAX_SECONDS}, fractions with a point: 0.5`;
+  const number = unquoted(value);
+  if (number.text === '') throw new Problem(number, 'the value is missing', expected);
+  const [digits = ''] = /^\d*(\.\d+)?/.exec(number.text) ?? [];
+  const rest = number.text.slice(digits.length).trimStart();
+  if (digits === '') throw new Problem(number, `"${number.text}" is not a number of seconds`, expected);
+  if (rest !== '') {
+    const after = within(number, number.text.length - rest.length);
+    throw new Problem(after, `"${rest}" after the number makes no sense`, expected);
+  }
+  if (Number(digits) < 0.01 || Number(digits) > MAX_SECONDS)
+    throw new Problem(number, `${digits} is out of range`, expected);
+  return Number(digits);
+};
 /** Seconds, 0 for never. */
 export const secondsOrZero = wholeNumber(0, 31 * MAX_SECONDS, 'seconds');
 export const count = wholeNumber(1, 1_000_000);

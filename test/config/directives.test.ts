@@ -12,7 +12,9 @@ const LDIRECTORD = `autoreload callback checkcommand checkcount checkinterval ch
   fallbackcommand fork httpmethod load logfile login maintenancedir monitorfile negotiatetimeout netmask ops passwd
   persistent protocol quiescent readdquiescent real real6 receive request schedflags scheduler secret service servicename
   smtp supervised virtual virtual6 virtualhost`.split(/\s+/);
-const OURS = ['logformat', 'sslname', 'sslverify', 'starttls', 'statuslisten', 'statustoken', 'syncdaemon'];
+const OURS = `fastinterval logformat sslname sslverify starttls statuslisten statustoken syncdaemon tripwire`.split(
+  ' ',
+);
 
 test('every directive of ldirectord has a row, and no other but ours', () => {
   expect(Object.keys(DIRECTIVES).sort()).toEqual([...LDIRECTORD, ...OURS].sort());
@@ -37,6 +39,8 @@ const HOLDS: Partial<Record<DirectiveName, string>> = {
   checktimeout: `negotiatetimeout, else ${seconds(timeoutOf('connect'))}`,
   negotiatetimeout: `checktimeout, else ${seconds(spec?.timeoutMs)}`,
   failurecount: String(virtual.failureCount),
+  fastinterval: virtual.fastIntervalMs === virtual.checkIntervalMs ? 'checkinterval' : '',
+  tripwire: yesNo(virtual.tripwire),
   checkcount: String(attemptsOf('ping')),
   quiescent: yesNo(virtual.quiescent),
   cleanstop: yesNo(virtual.cleanStop),

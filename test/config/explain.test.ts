@@ -59,6 +59,8 @@ const both: readonly (readonly [string, fc.Arbitrary<string>])[] = [
   ['checktimeout', seconds],
   ['negotiatetimeout', seconds],
   ['failurecount', seconds],
+  ['fastinterval', fc.constantFrom('0.25', '"7"', '.5', '100')],
+  ['tripwire', yesNo],
   ['checkcount', seconds],
   ['quiescent', yesNo],
   ['cleanstop', yesNo],

@@ -83,6 +83,19 @@ test('a maintenance directory that is not there is a warning', async () => {
   expect(stderr).toContain('warning: the maintenance directory /nowhere/at/all does not exist');
 });
 
+test('tripwire has a server checked as soon as it ends, from the reload on that turns it on', async () => {
+  const web = await WebServer.start();
+  const text = http(web).replace('checkinterval = 1', 'checkinterval = 60');
+  const site = await started(text);
+  const server = `127.0.0.1:${web.port}`;
+  await logged(site, `Restored real server: ${server} (10.0.0.1:80) (Weight set to 3)`);
+  site.configure(`tripwire = yes\n${text}`);
+  expect((await site.run('reload', '--wait')).code).toBe(0);
+  await until('an idle connection', async () => (await web.connections()) > 0);
+  await web.close();
+  await logged(site, `Quiescent real server: ${server} (10.0.0.1:80) (Weight set to 0)`);
+});
+
 test('monitorfile has a line for each check', async () => {
   const web = await WebServer.start();
   const site = new Site();

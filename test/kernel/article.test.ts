@@ -157,6 +157,37 @@ describe(`the article's cluster under ${programUnderTest}`, () => {
   });
 
   test(
+    'with tripwire a killed server goes to weight 0 at once, whatever the interval is',
+    async () => {
+      const config = director.machine.read('/etc/ha.d/ldirectord.cf');
+      director.configure(config.replace('checkinterval = 1\n', 'checkinterval = 10\ntripwire = yes\n'));
+      await director.must('reload');
+      // A check's is gone by the second look.
+      let seen = '';
+      const sameTwice = (): string | NotYet => {
+        const [, found = 'none'] =
+          ESTABLISHED_TO_A.exec(readFileSync(`/proc/${director.machine.pid}/net/tcp`, 'latin1')) ?? [];
+        const isSame = found !== 'none' && found === seen;
+        seen = found;
+        return isSame ? found : new NotYet(() => seen);
+      };
+      await eventually('an idle connection to it', 10_000, sameTwice, 500);
+      const down = await timed(async () => {
+        await agentA.kill();
+        await director.weight(A, 0, 15_000);
+      });
+      figure('a killed server with checkinterval = 10 and tripwire is quiesced after', down, 300);
+      agentA = await machineA.agent();
+      await serveA();
+      director.configure(config);
+      await director.must('reload');
+      await director.weight(A, 1, 10_000);
+      assert(down < 300, `quiesced after ${down} ms`);
+    },
+    { skip: ours ? false : 'ldirectord has none' },
+  );
+
+  test(
     'a table flushed by hand is put back',
     async () => {
       await director.machine.must(['ipvsadm', '-C']);
@@ -272,6 +303,9 @@ describe(`the article's cluster under ${programUnderTest}`, () => {
     assert.equal((await director.call('stop')).code, 0, 'stop when stopped');
   });
 });
+
+/** In /proc/net/tcp: from whichever address and port to 10.8.8.48 port 80, state 1. */
+const ESTABLISHED_TO_A = / (\w+:\w+) 3008080A:0050 01 /;
 
 const FOREIGN_LISTING = `TCP  10.9.9.9:99 rr\n  -> 10.9.9.10:99                 Masq    7      0          0\n`;
 
