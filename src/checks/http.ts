@@ -3,11 +3,11 @@ import { isIP } from 'node:net';
 import type { HttpSpec, Target } from '../config/model.ts';
 import { CheckFailure } from '../errors.ts';
 import type { Check, CheckContext } from './check.ts';
-import { createHttpPeer, type HttpAnswer, type HttpPeer, KEPT_BODY_BYTES } from './http-exchange.ts';
+import { exchange, type HttpAnswer, KEPT_BODY_BYTES } from './http-exchange.ts';
 import { firstHop, type Hop, isTls, nextHop, portOf, serverNameOf, statusOf } from './http-hops.ts';
 import { received } from './match.ts';
 import { explain } from './reasons.ts';
-import type { Tls } from './socket.ts';
+import type { Peer, Tls } from './socket.ts';
 import { byteCount, printable, quoted } from './text.ts';
 
 const MAX_REDIRECTS = 7;
@@ -26,21 +26,16 @@ export const http: Check<'http'> = async (target, spec, ctx) => {
   }
 
   async function ask({ url, toReal, request }: Hop): Promise<HttpAnswer> {
-    let peer: HttpPeer;
-    if (toReal) {
-      peer = ctx.keep(() => createHttpPeer({ address, port, ...(spec.tls ? { tls: spec.tls } : {}) }));
-    } else {
-      const other = createHttpPeer({
-        address: await addressOf(url, target, ctx),
-        port: portOf(url),
-        ...(isTls(url) ? { tls: otherTls(request.host) } : {}),
-      });
-      ctx.defer(() => other.close());
-      peer = other;
-    }
+    const peer: Peer = toReal
+      ? { address, port, ...(spec.tls ? { tls: spec.tls } : {}) }
+      : {
+          address: await addressOf(url, target, ctx),
+          port: portOf(url),
+          ...(isTls(url) ? { tls: otherTls(request.host) } : {}),
+        };
     ctx.trace?.(`> ${request.method} ${request.path} HTTP/1.1`);
     ctx.trace?.(`> Host: ${request.host}`);
-    const answer = await peer.ask(request, ctx);
+    const answer = await exchange(peer, request, ctx);
     ctx.trace?.(`< ${described(answer)}`);
     return answer;
   }

@@ -20,72 +20,92 @@ interface Closable {
   close(): void;
 }
 
-/** What all attempts of one prepared check share. */
-interface Prepared {
+/** What all attempts of one prepared check share. Most checks neither keep anything nor run commands, and there are thousands. */
+interface Shared {
   readonly target: Target;
   readonly services: CheckServices;
   /** By spec, so that each part of a combined check has its own. */
-  readonly kept: Map<CheckSpec, Closable>;
+  kept: Map<CheckSpec, Closable> | undefined;
   /** Commands that have not ended, be it of an earlier run: one that was killed takes a moment to go. */
-  readonly commands: Set<Promise<unknown>>;
+  commands: Set<Promise<unknown>> | undefined;
 }
+
+const monotonic = (): number => performance.now();
 
 /**
  * Prepares a check to be run again and again.
  * @param clock milliseconds that only ever grow, for `durationMs`
  */
-export function prepareCheck(
-  plan: CheckPlan,
-  services: CheckServices,
-  clock: () => number = () => performance.now(),
-): RunnableCheck {
-  const prepared: Prepared = { target: plan.target, services, kept: new Map(), commands: new Set() };
-  const dropped = new AbortController();
-  let running: Promise<CheckResult> | undefined;
+export function prepareCheck(plan: CheckPlan, services: CheckServices, clock = monotonic): RunnableCheck {
+  return new PreparedCheck(plan, services, clock);
+}
 
-  function letGo(): void {
-    for (const kept of prepared.kept.values()) guarded(() => kept.close(), services);
-    prepared.kept.clear();
+class PreparedCheck implements RunnableCheck {
+  readonly #spec: CheckSpec;
+  readonly #clock: () => number;
+  readonly #shared: Shared;
+  #running: Promise<CheckResult> | undefined;
+  /** Of the run under way. */
+  #dropped: AbortController | undefined;
+  #isClosed = false;
+
+  constructor({ target, spec }: CheckPlan, services: CheckServices, clock: () => number) {
+    this.#spec = spec;
+    this.#clock = clock;
+    this.#shared = { target, services, kept: undefined, commands: undefined };
   }
 
-  async function runOnce(): Promise<CheckResult> {
-    const startedAt = clock();
+  get limitMs(): number {
+    return longest(this.#spec) + KILLED_COMMAND_MS;
+  }
+
+  run(): Promise<CheckResult> {
+    this.#running ??= this.#runOnce();
+    return this.#running;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#dropped?.abort();
+    this.#letGo();
+  }
+
+  async #runOnce(): Promise<CheckResult> {
+    const startedAt = this.#clock();
+    const dropped = new AbortController();
+    if (this.#isClosed) dropped.abort();
+    this.#dropped = dropped;
     const result = (outcome: CheckResult['outcome'], detail: string) => ({
       outcome,
       detail,
-      durationMs: clock() - startedAt,
+      durationMs: this.#clock() - startedAt,
     });
     try {
-      return result('up', await attempt(prepared, plan.spec, dropped.signal));
+      return result('up', await attempt(this.#shared, this.#spec, dropped.signal));
     } catch (error) {
-      letGo();
+      this.#letGo();
       if (dropped.signal.aborted) return result('error', 'the check was dropped before it ended');
       const failure = explain(error);
       return result(failure.outcome, failure.detail);
     } finally {
-      running = undefined;
+      this.#running = undefined;
+      this.#dropped = undefined;
     }
   }
 
-  return {
-    limitMs: longest(plan.spec) + KILLED_COMMAND_MS,
-    run() {
-      running ??= runOnce();
-      return running;
-    },
-    close() {
-      dropped.abort();
-      letGo();
-    },
-  };
+  #letGo(): void {
+    const { kept, services } = this.#shared;
+    for (const each of kept?.values() ?? []) guarded(() => each.close(), services);
+    this.#shared.kept = undefined;
+  }
 }
 
 /** One check of one spec: settles at its deadline, or when `dropped` aborts, whatever the check's own code does. */
-async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal): Promise<string> {
+async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): Promise<string> {
   if (isConstant(spec)) return constant(spec);
   dropped.throwIfAborted();
 
-  const { target, services, kept, commands } = prepared;
+  const { target, services } = shared;
   const stopped = new AbortController();
   const cleanUps: (() => void)[] = [];
   let ended = false;
@@ -94,7 +114,8 @@ async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal
     resolve: (host) => services.resolve(host),
     command(argv, options) {
       const command = services.command(argv, options);
-      remember(commands, command);
+      shared.commands ??= new Set();
+      remember(shared.commands, command);
       return command;
     },
     ping: (peer, options) => services.ping(peer, options),
@@ -106,16 +127,17 @@ async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal
       else cleanUps.push(cleanUp);
     },
     keep<T extends Closable>(make: () => T): T {
-      const found = kept.get(spec) as T | undefined;
+      const found = shared.kept?.get(spec) as T | undefined;
       if (found !== undefined) return found;
       const made = make();
-      kept.set(spec, made);
+      shared.kept ??= new Map();
+      shared.kept.set(spec, made);
       return made;
     },
     progress(describe) {
       progress = describe;
     },
-    check: (part) => attempt(prepared, part, stopped.signal),
+    check: (part) => attempt(shared, part, stopped.signal),
   };
 
   const limitMs = limitOf(spec);
@@ -127,7 +149,8 @@ async function attempt(prepared: Prepared, spec: CheckSpec, dropped: AbortSignal
     stopped.signal.addEventListener('abort', () => reject(stopped.signal.reason), { once: true });
   });
   try {
-    if (commands.size > 0) {
+    const { commands } = shared;
+    if (commands !== undefined && commands.size > 0) {
       timer = setTimeout(
         () => stop(new CheckFailure('the command of the last run is still there, although killed')),
         KILLED_COMMAND_MS,
