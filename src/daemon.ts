@@ -8,6 +8,7 @@ import { type Config, checkKey, type Virtual, virtualKey, virtualName } from './
 import { IpvsError } from './errors.ts';
 import { FallbackCommands } from './fallback-commands.ts';
 import { applyResult, type Health, type HealthEvent, unknownHealth } from './health/health.ts';
+import { fastInterval } from './health/pace.ts';
 import { firstHealth } from './ipvs/adopt.ts';
 import {
   desiredTable,
@@ -83,9 +84,13 @@ export class Daemon {
   readonly #troubles = new Map<string, string>();
   /** Members by the job that checks them. */
   #members = new Map<string, readonly Member[]>();
+  /** The job that checks a member, by member key. */
+  #jobs = new Map<string, string>();
   #watchTimer: NodeJS.Timeout | undefined;
   /** While somebody waits for the first round. */
   #onAllKnown: (() => void) | undefined;
+  /** A member that was not checked yet when somebody looked, by key. */
+  #awaited = '';
 
   constructor(config: Config, parts: DaemonParts) {
     const { kernel, log, services, observers = [], now = Date.now } = parts;
@@ -148,7 +153,13 @@ export class Daemon {
 
   #lookForUnknown(): void {
     if (this.#onAllKnown === undefined) return;
-    for (const { state } of this.#health.values()) if (state === 'unknown') return;
+    // Not all of them at each result: mostly the one that was awaited still is.
+    if (this.#health.get(this.#awaited)?.state === 'unknown') return;
+    for (const [key, { state }] of this.#health) {
+      if (state !== 'unknown') continue;
+      this.#awaited = key;
+      return;
+    }
     this.#onAllKnown();
   }
 
@@ -208,6 +219,8 @@ export class Daemon {
     for (const key of remembered.keys()) if (!this.#health.has(key)) remembered.delete(key);
   }
 
+  readonly #healthOf = ({ key }: Member): Health | undefined => this.#health.get(key);
+
   readonly #stateOf: StateOf = (virtual, real) =>
     this.#heldDown(virtual, real) === undefined
       ? (this.#health.get(memberKey(virtual, real))?.state ?? 'unknown')
@@ -266,9 +279,12 @@ export class Daemon {
 
   /** Has the checks of these members made at once. */
   recheck(members: readonly Pick<Member, 'virtual' | 'real'>[]): void {
-    const wanted = new Set(members.map(({ virtual, real }) => memberKey(virtual, real)));
-    const jobs = [...this.#members].filter(([, sharing]) => sharing.some(({ key }) => wanted.has(key)));
-    this.#scheduler.runNow(jobs.map(([job]) => job));
+    const jobs = new Set<string>();
+    for (const { virtual, real } of members) {
+      const job = this.#jobs.get(memberKey(virtual, real));
+      if (job !== undefined) jobs.add(job);
+    }
+    this.#scheduler.runNow([...jobs]);
   }
 
   /** What systemd shows in one line. */
@@ -335,11 +351,13 @@ export class Daemon {
   #schedule(): void {
     const members = new Map<string, Member[]>();
     const jobs = new Map<string, Job>();
+    this.#jobs = new Map();
     for (const member of membersOf(this.#config)) {
       const { check } = member.real;
       if (check.spec.kind === 'on' || check.spec.kind === 'off') continue;
       const intervalMs = member.virtual.checkIntervalMs;
       const key = `${checkKey(check)} every ${intervalMs}`;
+      this.#jobs.set(member.key, key);
       const sharing = members.get(key);
       if (sharing === undefined) members.set(key, [member]);
       else sharing.push(member);
@@ -351,7 +369,8 @@ export class Daemon {
 
   #onResult(key: string, result: CheckResult): void {
     let changed = false;
-    for (const member of this.#members.get(key) ?? []) {
+    const members = this.#members.get(key) ?? [];
+    for (const member of members) {
       const before = this.#health.get(member.key);
       if (before === undefined) continue;
       this.#logResult(member, result);
@@ -374,6 +393,8 @@ export class Daemon {
     }
     if (changed) void this.#applyHealth();
     this.#lookForUnknown();
+    const soonMs = fastInterval(members, this.#healthOf);
+    if (soonMs !== undefined) this.#scheduler.runAfter(key, soonMs);
   }
 
   async #applyHealth(): Promise<void> {

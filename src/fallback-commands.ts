@@ -38,10 +38,10 @@ export class FallbackCommands {
 
   /** Runs what the states call for; a command of one virtual never overlaps itself, and the last word wins. */
   update(virtuals: readonly Virtual[], stateOf: StateOf): void {
-    const known = new Set(virtuals.map(virtualKey));
+    const commanded = virtuals.filter(({ fallbackCommand }) => fallbackCommand !== undefined);
+    const known = new Set(commanded.map(virtualKey));
     for (const key of this.#wanted.keys()) if (!known.has(key)) this.#wanted.delete(key);
-    for (const virtual of virtuals) {
-      if (virtual.fallbackCommand === undefined) continue;
+    for (const virtual of commanded) {
       const key = virtualKey(virtual);
       const wanted = wantedCommand(virtual, stateOf);
       if (wanted === undefined || wanted === this.#wanted.get(key)) continue;

@@ -1,4 +1,5 @@
 // The only writer of the kernel's table: reads, plans, applies, reads back. Never overlaps itself.
+import { setTimeout as pause } from 'node:timers/promises';
 import { virtualName } from './config/model.ts';
 import { Departures } from './departures.ts';
 import { messageOf } from './errors.ts';
@@ -7,7 +8,7 @@ import { type Edit, editLine } from './ipvs/edit.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { editMessage, type Occasion } from './ipvs/message.ts';
 import { hasVanished, NOTHING_SETTLED, plan, settle, tookEffect } from './ipvs/plan.ts';
-import { formatList } from './ipvs/save-format.ts';
+import { formatList, shows } from './ipvs/save-format.ts';
 import { destinationKey, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
 import type { Pass } from './observer.ts';
@@ -15,6 +16,11 @@ import type { Pass } from './observer.ts';
 /** Wait before something that failed is tried again; doubled each time, up to a minute. */
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
+/**
+ * After a pass it rests for twice as long as the pass kept the event loop busy, but no longer than this: what changes meanwhile is
+ * one batch, and checks of thousands of servers go on.
+ */
+const MOST_REST_MS = 250;
 /** How long a server that is no longer configured is given to answer what it was asked. */
 const DRAIN_MS = 1_000;
 
@@ -49,13 +55,15 @@ export class Reconciler {
   #again = false;
   /** When the pass under way began. */
   #passBegan = 0;
+  #restsUntil = 0;
   #takeOver = false;
+  #last: Reading | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #firstRetryMs: number;
   #retryMs: number;
   /** What is wrong now; said once, not at every try. */
   #trouble: string | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
   readonly #departures = new Departures(DRAIN_MS);
   #drainTimer: NodeJS.Timeout | undefined;
 
@@ -67,6 +75,10 @@ export class Reconciler {
     this.#onPass = onPass;
     this.#firstRetryMs = retryMs;
     this.#retryMs = retryMs;
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** What is wrong with the table, in words; undefined when it is as wanted. */
@@ -90,7 +102,7 @@ export class Reconciler {
    * caller has read it just now (without thresholds); it saves reading it again.
    */
   reconcile(takeOver = false, fresh?: Table): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+    if (this.#isClosed) return Promise.resolve();
     this.#takeOver ||= takeOver;
     this.#again = true;
     this.#running ??= this.#untilDone(fresh && { table: fresh, thresholds: false });
@@ -99,7 +111,7 @@ export class Reconciler {
 
   /** Looks whether something of ours has vanished from the kernel, and puts it back. */
   async watch(): Promise<void> {
-    if (this.#running !== undefined || this.#closed) return;
+    if (this.#running !== undefined || this.#isClosed) return;
     const listing = await this.#kernel.list();
     // Only what a look finds while nothing is being changed counts.
     if (listing === undefined || this.#running !== undefined || !hasVanished(this.#settled, listing)) return;
@@ -109,7 +121,7 @@ export class Reconciler {
 
   /** Removes services from the kernel, by key, after the edits under way; changes nothing after that. Throws IpvsError. */
   async stop(keys: ReadonlySet<string>): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#drainTimer);
     await this.#running;
@@ -131,24 +143,35 @@ export class Reconciler {
   }
 
   async #untilDone(known?: Reading): Promise<void> {
-    let fresh = known;
-    while (this.#again && !this.#closed) {
+    let given = known;
+    while (this.#again && !this.#isClosed) {
+      const restMs = this.#restsUntil - performance.now();
+      if (restMs > 0) await this.#rest(restMs);
+      if (this.#isClosed) break;
       this.#again = false;
-      fresh = await this.#once(fresh);
+      const before = performance.eventLoopUtilization();
+      this.#last = await this.#once(given);
+      given = undefined;
+      const { active } = performance.eventLoopUtilization(before);
       this.#onPass({ durationMs: performance.now() - this.#passBegan, trouble: this.#trouble });
+      this.#restsUntil = performance.now() + Math.min(2 * active, MOST_REST_MS);
     }
     // In the same breath as the decision to end, so that no call falls between the two.
     this.#running = undefined;
   }
 
-  /** One pass. `fresh` is what was read just now, by the caller or at the end of the pass before; the same is returned. */
-  async #once(fresh: Reading | undefined): Promise<Reading | undefined> {
+  async #rest(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
+  }
+
+  /** One pass. `given` is what the caller has read just now; what was read last is returned. */
+  async #once(given: Reading | undefined): Promise<Reading | undefined> {
     const takeOver = this.#takeOver;
     this.#takeOver = false;
     this.#passBegan = performance.now();
     try {
       const desired = this.#desired();
-      const before = await this.#read(desired, takeOver, fresh);
+      const before = await this.#read(desired, takeOver, given);
       const planned = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
       const edits = this.#departures.delay(planned, desired, takeOver);
       clearTimeout(this.#drainTimer);
@@ -177,14 +200,23 @@ export class Reconciler {
   }
 
   /** The table, with thresholds where they matter: where we set some, or take over services that may have some. */
-  async #read(desired: Desired, takeOver: boolean, fresh: Reading | undefined): Promise<Reading> {
-    const wanted = [...desired.values()].some(({ destinations }) =>
-      [...destinations.values()].some(({ lowerThreshold, upperThreshold }) => lowerThreshold > 0 || upperThreshold > 0),
-    );
+  async #read(desired: Desired, takeOver: boolean, given: Reading | undefined): Promise<Reading> {
+    const wanted = hasThresholds(desired);
+    const fresh = given ?? (takeOver ? undefined : await this.#unchanged());
     const usable = fresh !== undefined && (fresh.thresholds || !wanted);
     const found = usable ? fresh : await this.#readTable(wanted);
     if (found.thresholds || !takeOver || ![...found.table.keys()].some((key) => desired.has(key))) return found;
     return this.#readTable(true);
+  }
+
+  /**
+   * What was read last, while a look at /proc, which costs no process, shows the same. It does not show options and thresholds; those
+   * that somebody has changed by hand stay as they are in any case (see plan).
+   */
+  async #unchanged(): Promise<Reading | undefined> {
+    if (this.#last === undefined) return undefined;
+    const listing = await this.#kernel.list();
+    return listing !== undefined && shows(listing, this.#last.table) ? this.#last : undefined;
   }
 
   async #readTable(thresholds: boolean): Promise<Reading> {
@@ -194,8 +226,9 @@ export class Reconciler {
   /** Logs what was done, and what was not; returns the edits that had no effect. */
   #report(edits: readonly Edit[], complaints: readonly string[], after: Table, occasion: Occasion): Edit[] {
     const failed = edits.filter((edit) => !tookEffect(edit, after));
+    const without = new Set(failed);
     for (const edit of edits) {
-      if (failed.includes(edit)) continue;
+      if (without.has(edit)) continue;
       const real = 'destination' in edit ? { real: destinationKey(edit.destination) } : {};
       const message = editMessage(edit, occasion);
       this.#log().info(message, { virtual: virtualName(edit.service), ...real });
@@ -215,7 +248,7 @@ export class Reconciler {
   #failed(trouble: string): void {
     if (trouble !== this.#trouble) this.#log().error(`Cannot bring the kernel's table up to date: ${trouble}`);
     this.#trouble = trouble;
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => void this.reconcile(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
@@ -227,4 +260,12 @@ export class Reconciler {
     this.#retryMs = this.#firstRetryMs;
     clearTimeout(this.#retryTimer);
   }
+}
+
+function hasThresholds(desired: Desired): boolean {
+  for (const { destinations } of desired.values()) {
+    for (const { lowerThreshold, upperThreshold } of destinations.values())
+      if (lowerThreshold > 0 || upperThreshold > 0) return true;
+  }
+  return false;
 }

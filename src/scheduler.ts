@@ -1,4 +1,5 @@
-// When checks run: one timer per distinct check, a fixed interval from start to start, never two runs of one check at once.
+// When checks run: a fixed interval from start to start for each distinct check, never two runs of one check at once.
+import { Alarms } from './alarms.ts';
 import type { CheckResult, RunnableCheck } from './checks/check.ts';
 
 /** What is to be checked, and how often. */
@@ -9,13 +10,17 @@ export interface Job {
 }
 
 interface Running {
+  readonly key: string;
   readonly intervalMs: number;
   readonly check: RunnableCheck;
-  timer: NodeJS.Timeout | undefined;
+  isRunning: boolean;
+  /** When its last run began. */
+  startedAt: number;
   /** When something is to happen at the latest: the next run starts, or the one under way ends. */
   dueAt: number;
-  /** When the rhythm has it run next; behind the run that waits or is under way when that one is out of the rhythm. */
-  beat: Beat | undefined;
+  /** When the rhythm has it run; behind the run that waits or is under way when that one is out of the rhythm. */
+  beat: Beat;
+  isOutOfRhythm: boolean;
   /** It is to run once more when the run under way has ended. */
   again: boolean;
 }
@@ -26,13 +31,26 @@ interface Beat {
   readonly nextAfterMs: number;
 }
 
-/** Runs that all begin at once are started in groups of this size, so that a large configuration does not hold the event loop. */
+/** Runs that all begin at once begin in groups of this size, so that a large configuration does not hold the event loop. */
 const START_GROUP = 50;
 const START_PAUSE_MS = 10;
+/**
+ * Later runs are spread over the interval, in groups of what is due within so many milliseconds, or of so many at most: waking up for
+ * each costs as much as the check itself (bench/README.md).
+ */
+const GROUP_MS = 100;
+const MOST_IN_GROUP = 10;
+/** Runs that are later than this wait for their turn, START_GROUP in each of the event loop, so that answers are heard in between. */
+const LATE_MS = 5;
 
 export class Scheduler {
   readonly #jobs = new Map<string, Running>();
   readonly #onResult: (key: string, result: CheckResult) => void;
+  readonly #alarms = new Alarms<Running>((jobs) => {
+    for (const job of jobs) this.#begin(job);
+  });
+  /** Due already, and waiting for their turn. */
+  readonly #late = new Set<Running>();
 
   /** `onResult` gets every result of a check that is still wanted. */
   constructor(onResult: (key: string, result: CheckResult) => void) {
@@ -42,16 +60,19 @@ export class Scheduler {
   /** Makes the running jobs those of `wanted`, by key. What stays keeps its rhythm; what is new starts at once. */
   update(wanted: ReadonlyMap<string, Job>): void {
     for (const [key, job] of this.#jobs) {
-      if (!wanted.has(key)) this.#drop(key, job);
+      if (!wanted.has(key)) this.#drop(job);
     }
     const fresh = [...wanted].filter(([key]) => !this.#jobs.has(key));
+    const now = performance.now();
     for (const [index, [key, { intervalMs, prepare }]] of fresh.entries()) {
-      const check = prepare();
-      const job: Running = { intervalMs, check, timer: undefined, dueAt: 0, beat: undefined, again: false };
-      this.#jobs.set(key, job);
       // Everything is asked at once in the beginning; the second round comes spread over an interval, and stays so.
-      const second = (intervalMs * (index + 1)) / fresh.length;
-      this.#schedule(key, job, startDelay(index), second);
+      const beat = { at: now + startDelay(index), nextAfterMs: spread(index, fresh.length, intervalMs) };
+      const job: Running = {
+        ...{ key, intervalMs, check: prepare(), beat, dueAt: beat.at, startedAt: 0 },
+        ...{ isRunning: false, isOutOfRhythm: false, again: false },
+      };
+      this.#jobs.set(key, job);
+      this.#alarms.set(job, beat.at);
     }
   }
 
@@ -65,62 +86,99 @@ export class Scheduler {
 
   /** Makes these checks now, beside their rhythm; one that runs already is made once more after that: what it finds may be old. */
   runNow(keys: readonly string[]): void {
+    const now = performance.now();
     for (const [index, key] of keys.entries()) {
       const job = this.#jobs.get(key);
       if (job === undefined) continue;
-      if (job.timer === undefined) job.again = true;
-      else if (job.dueAt > performance.now() + startDelay(index)) this.#insert(key, job, startDelay(index));
+      if (job.isRunning) job.again = true;
+      else if (job.dueAt > now + startDelay(index)) this.#insert(job, now + startDelay(index));
     }
+  }
+
+  /**
+   * Makes the next run of this check, which has just ended, so many milliseconds after the start of the last one; the rhythm is kept
+   * behind it. A run that waits out of the rhythm already comes first, and this is asked again after it.
+   */
+  runAfter(key: string, intervalMs: number): void {
+    const job = this.#jobs.get(key);
+    if (job === undefined || job.isRunning || job.isOutOfRhythm) return;
+    this.#insert(job, Math.max(performance.now(), job.startedAt + intervalMs));
   }
 
   /** Ends all checks. */
   close(): void {
-    for (const [key, job] of this.#jobs) this.#drop(key, job);
+    for (const job of this.#jobs.values()) this.#drop(job);
   }
 
-  #drop(key: string, job: Running): void {
-    clearTimeout(job.timer);
+  #drop(job: Running): void {
+    this.#alarms.delete(job);
+    this.#late.delete(job);
     job.check.close();
-    this.#jobs.delete(key);
+    this.#jobs.delete(job.key);
   }
 
-  #schedule(key: string, job: Running, delayMs: number, nextAfterMs: number): void {
-    job.beat = { at: performance.now() + delayMs, nextAfterMs };
-    job.dueAt = job.beat.at;
-    job.timer = setTimeout(() => void this.#run(key, job, nextAfterMs), delayMs);
+  #schedule(job: Running, beat: Beat): void {
+    job.beat = beat;
+    job.dueAt = beat.at;
+    job.isOutOfRhythm = false;
+    this.#alarms.set(job, beat.at);
   }
 
   /** A run out of the rhythm: what waits is put behind it. */
-  #insert(key: string, job: Running, delayMs: number): void {
-    clearTimeout(job.timer);
-    job.dueAt = performance.now() + delayMs;
-    job.timer = setTimeout(() => void this.#run(key, job), delayMs);
+  #insert(job: Running, at: number): void {
+    job.dueAt = at;
+    job.isOutOfRhythm = true;
+    this.#alarms.set(job, at);
   }
 
-  /** `nextAfterMs`: undefined when it is out of the rhythm. */
-  async #run(key: string, job: Running, nextAfterMs?: number): Promise<void> {
-    const startedAt = performance.now();
-    job.timer = undefined;
-    job.dueAt = startedAt + job.check.limitMs;
-    const result = await job.check.run();
-    if (this.#jobs.get(key) !== job) return;
-    const now = performance.now();
-    if (nextAfterMs === undefined && job.beat !== undefined) {
-      const { at, nextAfterMs: after } = job.beat;
-      // What it would have found meanwhile is known.
-      const missed = at > now ? 0 : Math.ceil((now - at) / job.intervalMs) * job.intervalMs;
-      this.#schedule(key, job, at + missed - now, missed === 0 ? after : job.intervalMs);
-    } else {
-      // A check that took longer than its interval starts again at once.
-      this.#schedule(key, job, Math.max(0, (nextAfterMs ?? 0) - (now - startedAt)), job.intervalMs);
+  #begin(job: Running): void {
+    if (this.#late.size === 0 && performance.now() - job.dueAt < LATE_MS) void this.#run(job);
+    else if (this.#late.add(job).size === 1) setImmediate(() => this.#catchUp());
+  }
+
+  #catchUp(): void {
+    let begun = 0;
+    for (const job of this.#late) {
+      if (begun++ === START_GROUP) break;
+      this.#late.delete(job);
+      void this.#run(job);
     }
-    if (job.again) this.#insert(key, job, 0);
+    if (this.#late.size > 0) setImmediate(() => this.#catchUp());
+  }
+
+  async #run(job: Running): Promise<void> {
+    const { isOutOfRhythm } = job;
+    job.startedAt = performance.now();
+    job.isRunning = true;
+    job.dueAt = job.startedAt + job.check.limitMs;
+    const result = await job.check.run();
+    if (this.#jobs.get(job.key) !== job) return;
+    job.isRunning = false;
+    this.#schedule(job, nextBeat(job, isOutOfRhythm, performance.now()));
+    if (job.again) this.#insert(job, performance.now());
     job.again = false;
-    this.#onResult(key, result);
+    this.#onResult(job.key, result);
   }
 }
 
-/** When the run at this place of many is started. */
+/** When the rhythm has it run next, once a run has ended. */
+function nextBeat({ beat, intervalMs }: Running, isOutOfRhythm: boolean, now: number): Beat {
+  // A check that took longer than its interval starts again at once.
+  if (!isOutOfRhythm) return { at: Math.max(now, beat.at + beat.nextAfterMs), nextAfterMs: intervalMs };
+  if (beat.at > now) return beat;
+  // What it would have found meanwhile is known.
+  const missed = Math.ceil((now - beat.at) / intervalMs) * intervalMs;
+  return { at: beat.at + missed, nextAfterMs: intervalMs };
+}
+
+/** When the run at this place of many is started, in ms from now. */
 function startDelay(index: number): number {
   return Math.floor(index / START_GROUP) * START_PAUSE_MS;
+}
+
+/** From the first to the second run of the job at this place of so many. */
+function spread(index: number, count: number, intervalMs: number): number {
+  const perGroup = Math.floor((count * GROUP_MS) / intervalMs);
+  const size = Math.max(1, Math.min(perGroup, MOST_IN_GROUP));
+  return Math.min(intervalMs, (intervalMs * (Math.floor(index / size) + 1) * size) / count);
 }

@@ -7,7 +7,7 @@ import { desiredTable } from '../src/ipvs/desired.ts';
 import { type Edit, editLine } from '../src/ipvs/edit.ts';
 import type { ReadOptions } from '../src/ipvs/kernel.ts';
 import { parseSave } from '../src/ipvs/save-format.ts';
-import type { Table } from '../src/ipvs/table.ts';
+import type { Destination, Service, Table } from '../src/ipvs/table.ts';
 import { Reconciler } from '../src/reconciler.ts';
 import { MemoryKernel } from '../src/system/memory-kernel.ts';
 import { configOf } from './config-of.ts';
@@ -320,5 +320,34 @@ describe('stop', () => {
     const began = performance.now();
     await until('longer than the wait for a next try', () => performance.now() - began > 150);
     expect(kernel.reads).toBe(reads);
+  });
+});
+
+describe('what a change costs', () => {
+  /** Two changes, one after the other; how often the table was read for the second, and in how many batches it was made. */
+  async function second(between: (kernel: SlowKernel) => void = () => {}): Promise<[number, number]> {
+    const { kernel, reconciler, states } = setUp();
+    await reconciler.reconcile(true);
+    states['10.0.0.2'] = 'up';
+    await reconciler.reconcile();
+    const [reads, batches] = [kernel.reads, kernel.batches.length];
+    between(kernel);
+    states['10.0.0.3'] = 'up';
+    await reconciler.reconcile();
+    return [kernel.reads - reads, kernel.batches.length - batches];
+  }
+
+  test('one batch, and one look behind it', async () => {
+    expect(await second()).toEqual([1, 1]);
+  });
+
+  test('one look more where the kernel has changed meanwhile', async () => {
+    const changed = await second((kernel) => {
+      const service = kernel.table.get(KEY) as Service;
+      const destinations = new Map(service.destinations);
+      destinations.set('10.0.0.9:80', { ...(destinations.get('10.0.0.2:80') as Destination), address: '10.0.0.9' });
+      kernel.table = new Map([[KEY, { ...service, destinations }]]);
+    });
+    expect(changed).toEqual([2, 1]);
   });
 });

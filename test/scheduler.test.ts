@@ -54,11 +54,12 @@ describe('rhythm', () => {
     const began = performance.now();
     schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 100)])));
     await until('five runs of each', () => probes.every(({ starts }) => starts.length >= 5));
-    for (const { starts } of probes) {
+    for (const [index, { starts }] of probes.entries()) {
       expect((starts[0] ?? 0) - began).toBeLessThan(80);
-      const [, second = 0, ...later] = starts;
-      // Never early: a late timer delays, and is not caught up with.
-      for (const [index, start] of later.entries()) expect(start - second).toBeGreaterThan((index + 1) * 100 - 10);
+      const spread = ((index + 1) * 100) / 3;
+      // Never before its beat; that one of them was late moves none of the others.
+      for (const [run, start] of starts.slice(1).entries())
+        expect(start - began).toBeGreaterThan(spread + run * 100 - 2);
     }
   });
 
@@ -79,6 +80,35 @@ describe('rhythm', () => {
     await until('two runs of each', () => probes.every(({ starts }) => starts.length >= 2));
     const seconds = probes.map(({ starts }) => starts[1] ?? 0);
     for (const [index, at] of seconds.slice(1).entries()) expect(at - (seconds[index] ?? 0)).toBeGreaterThan(50);
+  });
+
+  test('where many are due within a tenth of a second, ten of them are due together', async () => {
+    const probes = Array.from({ length: 100 }, () => new Probe());
+    schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 1_000)])));
+    await until('two runs of each', () => probes.every(({ starts }) => starts.length >= 2));
+    const groups = Array.from({ length: 10 }, (_, group) =>
+      probes.slice(group * 10, group * 10 + 10).map(({ starts }) => starts[1] ?? 0),
+    );
+    // What one turn of the event loop takes is less than the tenth to the next group.
+    for (const group of groups) expect(Math.max(...group) - Math.min(...group)).toBeLessThan(50);
+    for (const [index, group] of groups.slice(1).entries())
+      expect(Math.min(...group) - Math.max(...(groups[index] ?? []))).toBeGreaterThan(20);
+  });
+
+  test('runs that are late leave the event loop to others in between', async () => {
+    const probes = Array.from({ length: 500 }, () => new Probe());
+    schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 600_000)])));
+    // The loop is held until all of them are due.
+    const began = performance.now();
+    while (performance.now() - began < 150);
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      if (probes.some(({ starts }) => starts.length === 0)) setImmediate(count);
+    };
+    setImmediate(count);
+    await until('a first run of each', () => probes.every(({ starts }) => starts.length === 1));
+    expect(turns).toBeGreaterThanOrEqual(8);
   });
 
   test('a check never overlaps itself; one that took longer than its interval starts again at once', async () => {
@@ -311,5 +341,103 @@ describe('a check out of the rhythm', () => {
     await until('a second run of each', () => probes.every(({ starts }) => starts.length === 2));
     const times = probes.map(({ starts }) => starts[1] ?? 0);
     expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(200);
+  });
+});
+
+describe('a check that is made sooner for a while', () => {
+  /** A job whose results ask for `intervalsMs[run]`, as long as there are any. */
+  function hastened(intervalMs: number, probe: Probe, soonMs: (run: number) => number | undefined): Scheduler {
+    const scheduler: Scheduler = new Scheduler((key) => {
+      const after = soonMs(probe.starts.length);
+      if (after !== undefined) scheduler.runAfter(key, after);
+    });
+    onTestFinished(() => scheduler.close());
+    scheduler.update(new Map([['job', job(probe, intervalMs)]]));
+    return scheduler;
+  }
+
+  test('comes so long after the start of the last run, and falls back into its rhythm', async () => {
+    const probe = new Probe();
+    // Runs 1 and 2 are in the rhythm; 3 and 4 are fast.
+    const scheduler = hastened(1_000, probe, (run) => (run === 2 || run === 3 ? 100 : undefined));
+    await until('six runs', () => probe.starts.length === 6);
+    const [, second = 0, ...later] = probe.starts;
+    const offsets = later.map((at) => at - second);
+    expect(offsets[0]).toBeGreaterThan(95);
+    expect(offsets[1]).toBeGreaterThan(190);
+    expect(offsets[1]).toBeLessThan(600);
+    expect(offsets[2]).toBeGreaterThan(990);
+    expect(offsets[2]).toBeLessThan(1_300);
+    expect(offsets[3]).toBeGreaterThan(1_990);
+    expect(offsets[3]).toBeLessThan(2_300);
+    expect(scheduler.lateMs()).toBe(0);
+  });
+
+  test('is not made in between by the rhythm, which goes on behind it', async () => {
+    const probe = new Probe();
+    // Fast from 300 ms after the first run on: the time of the second, and of the third, falls into the fast phase.
+    hastened(400, probe, (run) => (run < 4 ? 300 : undefined));
+    await until('six runs', () => probe.starts.length === 6);
+    const gaps = probe.starts.slice(1).map((at, index) => at - (probe.starts[index] ?? 0));
+    for (const gap of gaps.slice(0, 3)) expect(gap).toBeGreaterThan(290);
+    const first = probe.starts[0] ?? 0;
+    // 0, 300, 600, 900, and then the beats: 1200, 1600.
+    expect((probe.starts[4] ?? 0) - first).toBeGreaterThan(1_190);
+    expect((probe.starts[5] ?? 0) - (probe.starts[4] ?? 0)).toBeGreaterThan(350);
+  });
+
+  test('one that lasts longer than that is made again at once, never two at once', async () => {
+    const slow = new Probe(true);
+    hastened(60_000, slow, () => 10);
+    for (const run of [1, 2, 3]) {
+      await until('it runs', () => slow.starts.length === run && slow.running === 1);
+      const began = performance.now();
+      await until('the interval is over', () => performance.now() - began > 30);
+      expect(slow.starts).toHaveLength(run);
+      slow.finish();
+    }
+    expect(slow.most).toBe(1);
+  });
+
+  test('one that is asked for meanwhile comes at once, and the fast one after it', async () => {
+    const probe = new Probe();
+    const scheduler = hastened(60_000, probe, () => 500);
+    await until('it ran', () => probe.starts.length === 1);
+    scheduler.runNow(['job']);
+    await until('it ran again', () => probe.starts.length === 2);
+    expect((probe.starts[1] ?? 0) - (probe.starts[0] ?? 0)).toBeLessThan(400);
+    await until('the fast one', () => probe.starts.length === 3);
+    expect((probe.starts[2] ?? 0) - (probe.starts[1] ?? 0)).toBeGreaterThan(490);
+  });
+
+  test('one that is asked for while it runs comes at once, too', async () => {
+    const slow = new Probe(true);
+    const scheduler = hastened(60_000, slow, () => 5_000);
+    await until('it runs', () => slow.running === 1);
+    scheduler.runNow(['job']);
+    slow.finish();
+    await until('it runs again', () => slow.starts.length === 2, undefined, 2_000);
+  });
+
+  test('what a check takes does not lengthen that interval either', async () => {
+    const slow = new Probe(true);
+    hastened(60_000, slow, () => 400);
+    await until('it runs', () => slow.running === 1);
+    setTimeout(slow.finish, 300);
+    await until('it runs again', () => slow.starts.length === 2);
+    expect((slow.starts[1] ?? 0) - (slow.starts[0] ?? 0)).toBeLessThan(650);
+  });
+
+  test('a job that is gone, runs, or is not known is left alone', async () => {
+    const hung = new Probe(true);
+    const { scheduler } = schedulerOf({ hung: job(hung, 60_000) });
+    scheduler.runAfter('no such job', 10);
+    await until('it runs', () => hung.running === 1);
+    scheduler.runAfter('hung', 10);
+    scheduler.close();
+    scheduler.runAfter('hung', 10);
+    const began = performance.now();
+    await until('a while', () => performance.now() - began > 50);
+    expect(hung.starts).toHaveLength(1);
   });
 });

@@ -50,9 +50,29 @@ export function realDestination(virtual: Virtual, real: Real): Destination {
   return { address, port: kernelPort(real, virtual), forwarding, weight, lowerThreshold, upperThreshold };
 }
 
+interface Named {
+  readonly virtual: Virtual;
+  readonly destination: Destination;
+  readonly name: string;
+  readonly key: string;
+}
+
+// A cache and nothing else: neither virtuals nor real servers ever change, and thousands of them are named many times a second.
+const named = new WeakMap<Real, Named>();
+
+function namedOf(virtual: Virtual, real: Real): Named {
+  const known = named.get(real);
+  if (known?.virtual === virtual) return known;
+  const destination = realDestination(virtual, real);
+  const name = destinationKey(destination);
+  const made = { virtual, destination, name, key: `${virtualKey(virtual)} ${name}` };
+  named.set(real, made);
+  return made;
+}
+
 /** How the kernel, and so log lines, call a real server: `10.8.8.48:80`. */
 export function serverName(virtual: Virtual, real: Real): string {
-  return destinationKey(realDestination(virtual, real));
+  return namedOf(virtual, real).name;
 }
 
 /** A real server and its virtual as log lines name them: `10.8.8.48:80 (10.8.8.45:80)`. */
@@ -62,7 +82,7 @@ export function serverId(virtual: Virtual, real: Real): string {
 
 /** What tells a real server in one virtual from all others, across reloads. */
 export function memberKey(virtual: Virtual, real: Real): string {
-  return `${virtualKey(virtual)} ${serverName(virtual, real)}`;
+  return namedOf(virtual, real).key;
 }
 
 /**
@@ -91,19 +111,51 @@ export interface Decided {
   readonly readdQuiescent: boolean;
 }
 
-/** One service as it should be. */
-export function desiredService(virtual: Virtual, { stateOf, overrideOf, readdQuiescent }: Decided): DesiredService {
+interface Remembered {
+  readonly circumstances: readonly Circumstances[];
+  readonly service: DesiredService;
+}
+
+// A cache and nothing else, for tables of thousands of services of which one has changed.
+const remembered = new WeakMap<Virtual, Remembered>();
+
+/** One service as it should be; the very same one as before while nothing has changed. */
+export function desiredService(virtual: Virtual, decided: Decided): DesiredService {
+  const known = remembered.get(virtual);
+  if (known !== undefined && isAsBefore(virtual, known, decided)) return known.service;
+  const { stateOf, overrideOf, readdQuiescent } = decided;
+  const circumstances = virtual.reals.map((real) => ({
+    state: stateOf(virtual, real),
+    override: overrideOf(virtual, real),
+    readdQuiescent,
+  }));
+  const service = serviceIn(virtual, circumstances);
+  remembered.set(virtual, { circumstances, service });
+  return service;
+}
+
+function isAsBefore(virtual: Virtual, { circumstances }: Remembered, decided: Decided): boolean {
+  const { stateOf, overrideOf, readdQuiescent } = decided;
+  return virtual.reals.every((real, index) => {
+    const before = circumstances[index];
+    return (
+      before?.state === stateOf(virtual, real) &&
+      before.override === overrideOf(virtual, real) &&
+      before.readdQuiescent === readdQuiescent
+    );
+  });
+}
+
+function serviceIn(virtual: Virtual, circumstances: readonly Circumstances[]): DesiredService {
   const { protocol, family, address, port, mark, netmask } = virtual;
   const destinations = new Map<string, DesiredDestination>();
-  const states = new Set<State>();
-  for (const real of virtual.reals) {
-    const state = stateOf(virtual, real);
-    states.add(state);
-    const override = overrideOf(virtual, real);
-    const destination = desiredReal(virtual, real, { state, override, readdQuiescent });
-    if (destination !== undefined) destinations.set(destinationKey(destination), destination);
+  const states = new Map(virtual.reals.map((real, index) => [real, circumstances[index]?.state ?? 'unknown']));
+  for (const [index, real] of virtual.reals.entries()) {
+    const destination = desiredReal(virtual, real, circumstances[index] as Circumstances);
+    if (destination !== undefined) destinations.set(serverName(virtual, real), destination);
   }
-  if (virtual.fallback !== undefined && needsFallback(virtual, stateOf)) {
+  const known = new Set(states.values());
+  if (virtual.fallback !== undefined && needsFallback(virtual, (_, real) => states.get(real) ?? 'unknown')) {
     const fallback = desiredFallback(virtual, virtual.fallback);
     destinations.set(destinationKey(fallback), fallback);
   }
@@ -118,7 +170,7 @@ export function desiredService(virtual: Virtual, { stateOf, overrideOf, readdQui
     persistentSeconds: virtual.persistentSeconds,
     ...(netmask === undefined || isFullMask(netmask, family) ? {} : { netmask }),
     onePacket: virtual.onePacket,
-    awaitsFirstCheck: states.has('unknown') && !states.has('up'),
+    awaitsFirstCheck: known.has('unknown') && !known.has('up'),
     destinations,
   };
 }
@@ -136,7 +188,7 @@ export function desiredReal(
   real: Real,
   { state, override, readdQuiescent }: Circumstances,
 ): DesiredDestination | undefined {
-  const full = realDestination(virtual, real);
+  const full = namedOf(virtual, real).destination;
   const role = 'real';
   if (state === 'up') {
     const { weight } = override?.kind === 'weight' ? override : full;

@@ -32,6 +32,7 @@ export function plan({ desired, actual, settled, takeOver }: PlanInput): Edit[] 
   for (const [key, service] of desired) {
     const has = actual.get(key);
     if (has === undefined) addService(service, edits);
+    else if (service === settled.get(key) && !takeOver) addVanished(service, has, edits);
     else editService(service, has, settled.get(key), takeOver, edits);
   }
   for (const [key, service] of settled) {
@@ -59,6 +60,14 @@ function addService(service: DesiredService, edits: Edit[]): void {
   edits.push({ kind: 'add-service', service });
   for (const destination of service.destinations.values()) {
     if (destination.whenMissing !== 'leave')
+      edits.push({ kind: 'add-destination', service, destination, role: destination.role });
+  }
+}
+
+/** The same as editService for a service that is settled as it is wanted: only what has vanished is missed. */
+function addVanished(service: DesiredService, has: Service, edits: Edit[]): void {
+  for (const [key, destination] of service.destinations) {
+    if (destination.whenMissing === 'add' && !has.destinations.has(key))
       edits.push({ kind: 'add-destination', service, destination, role: destination.role });
   }
 }
@@ -117,10 +126,17 @@ export function settle(desired: Desired, settled: Desired, failed: readonly Edit
   for (const [key, wanted] of desired) {
     const has = actual.get(key);
     if (has === undefined) continue;
-    const destinations = new Map([...wanted.destinations].filter(([name]) => !unreached.has(`${key} ${name}`)));
-    for (const [name, destination] of settled.get(key)?.destinations ?? []) {
-      if (!wanted.destinations.has(name) && has.destinations.has(name)) destinations.set(name, destination);
+    const before = settled.get(key);
+    const gone = (before === wanted ? [] : [...(before?.destinations ?? [])]).filter(
+      ([name]) => !wanted.destinations.has(name) && has.destinations.has(name),
+    );
+    // The very same, so that the next plan need not compare the two.
+    if (failed.length === 0 && gone.length === 0) {
+      result.set(key, wanted);
+      continue;
     }
+    const reached = [...wanted.destinations].filter(([name]) => !unreached.has(`${key} ${name}`));
+    const destinations = new Map([...reached, ...gone]);
     // A service that could not be edited is remembered as what it still is.
     const { destinations: _, ...options } = has;
     const { awaitsFirstCheck } = wanted;

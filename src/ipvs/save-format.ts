@@ -260,6 +260,21 @@ export function listTable(table: Table): Listing {
   return found;
 }
 
+/** Whether a listing shows just what is in a table, as far as listings go. */
+export function shows(listing: Listing, table: Table): boolean {
+  const wanted = listTable(table);
+  if (wanted.size !== listing.size) return false;
+  for (const [key, destinations] of wanted) {
+    const listed = listing.get(key);
+    if (listed?.size !== destinations.size) return false;
+    for (const [name, { forwarding, weight }] of destinations) {
+      const there = listed.get(name);
+      if (there?.weight !== weight || there.forwarding !== forwarding) return false;
+    }
+  }
+  return true;
+}
+
 /** The table as `ipvsadm -Ln` shows it, without its first line; connection counts are not known here and shown as 0. */
 export function formatList(table: Table): string {
   const lines = [

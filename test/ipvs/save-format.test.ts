@@ -11,6 +11,7 @@ import {
   parseProcListing,
   parseSave,
   parseThresholds,
+  shows,
 } from '../../src/ipvs/save-format.ts';
 import { sameOptions, serviceKey, type Table } from '../../src/ipvs/table.ts';
 
@@ -27,6 +28,29 @@ const recorded = (name: string, view: string): string =>
   readFileSync(new URL(`../../fixtures/ipvsadm/${name}.${view}.txt`, import.meta.url), 'latin1');
 const tableOf = (name: string): Table =>
   parseSave(recorded(name, 'save'), parseThresholds(recorded(name, 'thresholds')));
+
+describe('whether a listing shows just what is in a table', () => {
+  test.each(FIXTURES)('%s: it does', (name) => {
+    expect(shows(parseProcListing(recorded(name, 'proc')), tableOf(name))).toBe(true);
+  });
+
+  const listing = (): string => recorded('after-edits', 'proc');
+  const table = tableOf('after-edits');
+  const lines = listing().split('\n');
+  const last = lines.findLastIndex((line) => line.includes('->'));
+
+  test.each([
+    ['a server is missing', lines.toSpliced(last, 1)],
+    ['a weight is another', lines.with(last, (lines[last] ?? '').replace(/(\w+) +\d+( +\d+ +\d+ *)$/, '$1 77$2'))],
+    ['a server more', lines.toSpliced(last, 0, (lines[last] ?? '').replace(/:[0-9A-F]{4}/, ':0FFF'))],
+    ['a service more', [...lines.filter(Boolean), 'TCP  01020304:0050 wlc ']],
+    ['nothing at all', lines.slice(0, 3)],
+  ])('%s: it does not', (_, changed) => {
+    const text = changed.join('\n');
+    expect(text).not.toBe(listing());
+    expect(shows(parseProcListing(text), table)).toBe(false);
+  });
+});
 
 describe('a recorded table', () => {
   const everything = tableOf('everything');
