@@ -9,6 +9,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   crash: () => import('../crash.test.ts'),
   compare: () => import('../compare.test.ts'),
   status: () => import('../../../bench/status.ts'),
+  'side-by-side': () => import('../../../bench/side-by-side.ts'),
   heartbeat: () => import('../heartbeat.test.ts'),
   pacemaker: () => import('../pacemaker.test.ts'),
   keepalived: () => import('../keepalived.test.ts'),

@@ -12,7 +12,7 @@ export class Remote<Request extends { readonly op: string }> {
   #count = 0;
 
   /** It goes before everything else in the kernel: servers must not look slow because directors are busy. */
-  constructor(machine: Machine, program: string) {
+  constructor(machine: Pick<Machine, 'argv'>, program: string) {
     const path = join(process.env.LAB_BUNDLES ?? '', program);
     const [file = '', ...args] = machine.argv(['nice', '-n', '-10', process.execPath, path]);
     this.#child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });

@@ -1,0 +1,128 @@
+// What is measured of one program in the IPVS kernel: its start, a quiet while, and one server after the other failing.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Machine } from '../test/kernel/lab/network.ts';
+import { ended } from './accounting.ts';
+import { type Arrivals, requests } from './figures.ts';
+import { hexadecimal, isServing, serving, whenTable } from './kernel-table.ts';
+import { type Contestant, processesOf } from './programs.ts';
+import type { Servers } from './servers.ts';
+import type { Site } from './sites.ts';
+import { calm, IPVSADM, start, startOnFinishedTable } from './start.ts';
+import { cpuMs, memoryMb, residentMb } from './usage.ts';
+
+export interface Limits {
+  /** A start is given up after this. */
+  readonly upMs: number;
+  readonly quietMs: number;
+  /** So many samples at most, and none begun after so long. */
+  readonly samples: number;
+  readonly samplingMs: number;
+  /** A change that the table does not show within this is one that never came. */
+  readonly sampleMs: number;
+}
+
+export interface Quiet {
+  readonly arrivals: Arrivals;
+  readonly cpuPerCheckMs: number;
+  /** ipvsadm processes. */
+  readonly ipvsadm: number;
+}
+
+/** Infinity where something did not come within its limit. */
+export interface Measured extends Quiet {
+  readonly upMs: number;
+  readonly ipvsadmAtStart: number;
+  /** PSS; RSS of each process added up. */
+  readonly memoryMb: number;
+  readonly residentMb: number;
+  readonly detectionsMs: readonly number[];
+  readonly recoveriesMs: readonly number[];
+  readonly ipvsadmPerChange: number;
+}
+
+export interface Burst {
+  readonly tookMs: number;
+  readonly ipvsadm: number;
+}
+
+/** Servers that fail at the same time, each at its own. */
+const LANES = 3;
+
+/** A while in which nothing changes. */
+export async function quiet(machine: Machine, servers: Servers, ms: number): Promise<Quiet> {
+  await calm();
+  const ipvsadmBefore = ended(IPVSADM);
+  const cpuBefore = cpuMs(processesOf(machine));
+  const arrivals = await servers.arrivals(() => pause(ms));
+  const cpu = cpuMs(processesOf(machine)) - cpuBefore;
+  // NaN of one that has asked nobody.
+  return { arrivals, cpuPerCheckMs: cpu / (requests(arrivals) || NaN), ipvsadm: ended(IPVSADM) - ipvsadmBefore };
+}
+
+export async function measure(
+  contestant: Contestant,
+  machine: Machine,
+  site: Site,
+  dead: readonly string[],
+  servers: Servers,
+  limits: Limits,
+): Promise<Measured> {
+  const before = ended(IPVSADM);
+  const upMs = await start(contestant, machine, site, dead, limits.upMs);
+  const ipvsadmAtStart = ended(IPVSADM) - before;
+  if (upMs === Infinity) await startOnFinishedTable(contestant, machine, site, dead);
+  const undisturbed = await quiet(machine, servers, limits.quietMs);
+  const pids = processesOf(machine);
+  const memory = { memoryMb: memoryMb(pids), residentMb: residentMb(pids) };
+  return { upMs, ipvsadmAtStart, ...undisturbed, ...memory, ...(await changes(machine, site, dead, servers, limits)) };
+}
+
+/** A server that all virtual services share fails: from the check that finds it until no service has it any more. */
+export async function burst(machine: Machine, address: string, servers: Servers, limitMs: number): Promise<Burst> {
+  const before = ended(IPVSADM);
+  let failedAt = NaN;
+  let inTableAt = NaN;
+  const arrivals = await servers.arrivals(async () => {
+    failedAt = await servers.fail(address);
+    inTableAt = await whenTable(machine, limitMs, (text) => serving(text).length === 0);
+  });
+  await servers.mend(address);
+  const foundAt = arrivals[address]?.find((at) => at >= failedAt) ?? NaN;
+  return { tookMs: inTableAt - foundAt, ipvsadm: ended(IPVSADM) - before };
+}
+
+/** Servers fail and recover, each at a moment of its own within the interval. */
+async function changes(
+  machine: Machine,
+  site: Site,
+  dead: readonly string[],
+  servers: Servers,
+  { samples, samplingMs, sampleMs }: Limits,
+): Promise<Pick<Measured, 'detectionsMs' | 'recoveriesMs' | 'ipvsadmPerChange'>> {
+  const detectionsMs: number[] = [];
+  const recoveriesMs: number[] = [];
+  const before = ended(IPVSADM);
+  const end = Date.now() + samplingMs;
+  let left = samples;
+  const lane = async (number: number): Promise<void> => {
+    const own = site.virtuals.filter((_, index) => index % LANES === number).flatMap((virtual) => virtual.servers);
+    const healthy = own.filter((address) => !dead.includes(address));
+    while (left > 0 && Date.now() < end) {
+      left--;
+      const address = healthy[Math.floor(Math.random() * healthy.length)] ?? '';
+      const seen = (hasWeight: boolean): Promise<number> =>
+        whenTable(machine, sampleMs, (text) => isServing(text, hexadecimal(address, site.port)) === hasWeight);
+      // One that never came up, or came back, has nothing to lose.
+      if ((await seen(true)) === Infinity) continue;
+      await pause(Math.random() * site.intervalS * 1000);
+      const failedAt = await servers.fail(address);
+      detectionsMs.push((await seen(false)) - failedAt);
+      await pause(Math.random() * site.intervalS * 1000);
+      const mendedAt = await servers.mend(address);
+      recoveriesMs.push((await seen(true)) - mendedAt);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
+  const ipvsadmPerChange = (ended(IPVSADM) - before) / (detectionsMs.length + recoveriesMs.length);
+  return { detectionsMs, recoveriesMs, ipvsadmPerChange };
+}

@@ -1,0 +1,44 @@
+// The programs that are measured side by side in the IPVS kernel: how each is started on a machine, and what runs of it there.
+import { spawn } from 'node:child_process';
+import { Director } from '../test/kernel/lab/director.ts';
+import type { Machine } from '../test/kernel/lab/network.ts';
+import { directorConfig, keepalivedConfig, type Site } from './sites.ts';
+
+export interface Contestant {
+  readonly name: string;
+  /** Starts it; resolves when the command that starts it has ended, where there is one. */
+  start(machine: Machine, site: Site): Promise<unknown>;
+}
+
+const LOG = 'logfile = "/var/log/ldirectord.log"';
+
+const ldirectord = (fork: 'no' | 'yes'): Contestant => ({
+  name: fork === 'yes' ? 'ldirectord, fork=yes' : 'ldirectord',
+  start: (machine, site) =>
+    new Director(machine, 'ldirectord', directorConfig(site, [LOG, `fork = ${fork}`])).must('start'),
+});
+
+const keepalived: Contestant = {
+  name: 'keepalived',
+  async start(machine, site) {
+    machine.write('/run/keepalived.conf', keepalivedConfig(site));
+    const command = ['keepalived', '-C', '-n', '-f', '/run/keepalived.conf', '-p', '/run/k.pid', '-c', '/run/c.pid'];
+    const [file = '', ...args] = machine.argv(command);
+    spawn(file, args, { stdio: 'ignore' }).unref();
+  },
+};
+
+const tsdirectord: Contestant = {
+  name: 'tsdirectord',
+  start: (machine, site) => new Director(machine, 'tsdirectord', directorConfig(site, [LOG])).must('start'),
+};
+
+/** In the order of the table's columns. */
+export const CONTESTANTS = [ldirectord('no'), ldirectord('yes'), keepalived, tsdirectord] as const;
+export const REFERENCE = CONTESTANTS.indexOf(keepalived);
+export const OURS = CONTESTANTS.indexOf(tsdirectord);
+
+/** The processes that a machine has besides the one that holds it open. */
+export function processesOf(machine: Machine): number[] {
+  return machine.processes().filter((pid) => pid !== machine.pid);
+}
