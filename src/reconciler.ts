@@ -17,10 +17,11 @@ import type { Pass } from './observer.ts';
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 /**
- * After a pass it rests for twice as long as the pass kept the event loop busy, but no longer than this: what changes meanwhile is
- * one batch, and checks of thousands of servers go on.
+ * After a pass it rests for four times as long as it has computed, but no longer than this: what changes meanwhile is one batch, and
+ * checks of thousands of servers go on. A table of a hundred servers takes a millisecond.
  */
 const MOST_REST_MS = 250;
+const REST_FACTOR = 4;
 /** How long a server that is no longer configured is given to answer what it was asked. */
 const DRAIN_MS = 1_000;
 
@@ -55,6 +56,8 @@ export class Reconciler {
   #again = false;
   /** When the pass under way began. */
   #passBegan = 0;
+  /** How long the pass under way has held the event loop. */
+  #computedMs = 0;
   #restsUntil = 0;
   #takeOver = false;
   #last: Reading | undefined;
@@ -149,15 +152,21 @@ export class Reconciler {
       if (restMs > 0) await this.#rest(restMs);
       if (this.#isClosed) break;
       this.#again = false;
-      const before = performance.eventLoopUtilization();
+      this.#computedMs = 0;
       this.#last = await this.#once(given);
       given = undefined;
-      const { active } = performance.eventLoopUtilization(before);
       this.#onPass({ durationMs: performance.now() - this.#passBegan, trouble: this.#trouble });
-      this.#restsUntil = performance.now() + Math.min(2 * active, MOST_REST_MS);
+      this.#restsUntil = performance.now() + Math.min(REST_FACTOR * this.#computedMs, MOST_REST_MS);
     }
     // In the same breath as the decision to end, so that no call falls between the two.
     this.#running = undefined;
+  }
+
+  #compute<T>(work: () => T): T {
+    const began = performance.now();
+    const result = work();
+    this.#computedMs += performance.now() - began;
+    return result;
   }
 
   async #rest(ms: number): Promise<void> {
@@ -170,10 +179,12 @@ export class Reconciler {
     this.#takeOver = false;
     this.#passBegan = performance.now();
     try {
-      const desired = this.#desired();
+      const desired = this.#compute(() => this.#desired());
       const before = await this.#read(desired, takeOver, given);
-      const planned = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
-      const edits = this.#departures.delay(planned, desired, takeOver);
+      const edits = this.#compute(() => {
+        const planned = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
+        return this.#departures.delay(planned, desired, takeOver);
+      });
       clearTimeout(this.#drainTimer);
       if (this.#departures.draining) this.#drainTimer = setTimeout(() => void this.reconcile(), DRAIN_MS);
       if (edits.length === 0) {
@@ -185,8 +196,8 @@ export class Reconciler {
       const complaints = await this.#kernel.apply(edits);
       const { thresholds } = before;
       const after = await this.#kernel.read({ thresholds });
-      const failed = this.#report(edits, complaints, after, takeOver ? 'start' : 'run');
-      this.#settled = this.#departures.weightless(settle(desired, this.#settled, failed, after));
+      const failed = this.#compute(() => this.#report(edits, complaints, after, takeOver ? 'start' : 'run'));
+      this.#settled = this.#compute(() => this.#departures.weightless(settle(desired, this.#settled, failed, after)));
       // A foreign server that could not be removed would otherwise be forgotten.
       if (failed.length > 0) this.#takeOver ||= takeOver;
       if (this.#log().verbose) this.#log().debug(`the table is now\n${formatList(after).trimEnd()}`);

@@ -46,7 +46,15 @@ export async function exchange(peer: Peer, request: HttpRequest, ctx: CheckConte
   });
   const answer = await new Promise<HttpAnswer>((resolve, reject) => {
     const { begin, handler } = createExchange(resolve, reject);
-    lane.dispatch({ method, path, headers }, handler, async () => begin(await openSocket(peer, ctx), ctx));
+    lane.dispatch({ method, path, headers }, handler, async () => {
+      try {
+        return begin(await openSocket(peer, ctx), ctx);
+      } catch (error) {
+        // Told here: of some errors (a certificate for another name) undici says nothing, and connects again.
+        reject(error as Error);
+        throw error;
+      }
+    });
   });
   // Closed at the deadline it may end an answer, too.
   if (!lane.isClosed && idle.length < MOST_IDLE) {
