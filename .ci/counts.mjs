@@ -1,4 +1,5 @@
-// Adds up what the test runs counted. Arguments: NAME=FILE, a JSON report of vitest's, or a log whose closing line has the counts.
+// Says once more what failed, so that the end of a long log tells it, and adds up what the test runs counted. Arguments: NAME=FILE, a
+// JSON report of vitest's, or a log of test/kernel/run.mjs, whose closing line has the counts.
 import { readFileSync } from 'node:fs';
 
 const read = (path) => {
@@ -19,10 +20,43 @@ function counts(path) {
   return /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(text)?.slice(1).map(Number);
 }
 
+/** What is said of each failure, in lines. */
+const SAID = 12;
+
+/** A text for each test that failed, and for each file that could not even be loaded. */
+function failures(path) {
+  const text = read(path);
+  if (!path.endsWith('.json')) return kernelFailures(text.split('\n'));
+  const files = text === '' ? [] : JSON.parse(text).testResults;
+  return files.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((each) => each.status === 'failed');
+    const texts = failed.map((each) => `${name}: ${each.fullName}\n${each.failureMessages.join('\n')}`);
+    return status === 'failed' && texts.length === 0 ? [`${name}\n${message}`] : texts;
+  });
+}
+
+/** Kernels run side by side: the lines of one begin with its name. */
+function kernelFailures(lines) {
+  return lines.flatMap((line, index) => {
+    const kernel = /^(\S+) +FAIL /.exec(line)?.[1];
+    if (kernel === undefined) return [];
+    return [
+      lines
+        .slice(index)
+        .filter((each) => each.startsWith(`${kernel} `))
+        .join('\n'),
+    ];
+  });
+}
+
+const runs = process.argv.slice(2).map((argument) => argument.split('='));
+for (const [name, path] of runs) {
+  for (const text of failures(path)) console.log(`FAILED ${name}: ${text.split('\n').slice(0, SAID).join('\n  ')}`);
+}
+
 let missing = false;
 const total = [0, 0, 0];
-for (const argument of process.argv.slice(2)) {
-  const [name, path] = argument.split('=');
+for (const [name, path] of runs) {
   const found = counts(path);
   if (found === undefined) {
     missing = true;
