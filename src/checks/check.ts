@@ -43,9 +43,19 @@ export interface CheckServices {
   readonly trace?: (line: string) => void;
 }
 
+/** Time, as far as checks need it. */
+export interface CheckClock {
+  /** Milliseconds that only ever grow. */
+  readonly now: () => number;
+  /** Calls `run` once, unless the function returned is called before. */
+  readonly after: (ms: number, run: () => void) => () => void;
+}
+
 export interface CheckContext extends CheckServices {
   /** Aborted at the check's deadline, and when the check is dropped. */
   readonly signal: AbortSignal;
+  /** A timer on the clock that the deadline goes by. */
+  readonly after: CheckClock['after'];
   /** Runs when the check ends, however it ends: sockets are destroyed here. */
   defer(cleanUp: () => void): void;
   /**

@@ -21,7 +21,7 @@ export interface Question<T> {
   readonly silence?: string;
 }
 
-type AskContext = Pick<CheckContext, 'defer' | 'progress' | 'trace'>;
+type AskContext = Pick<CheckContext, 'after' | 'defer' | 'progress' | 'trace'>;
 
 /** An answer, or why a datagram is none; the last such reason is told at the deadline. */
 export type Judged<T> = { readonly answer: T } | { readonly ignored: string };
@@ -39,12 +39,12 @@ export async function ask<T>(
   ctx: AskContext,
 ): Promise<T> {
   const socket = createSocket(target.family === 6 ? 'udp6' : 'udp4');
-  let timer: NodeJS.Timeout | undefined;
+  let disarm = () => {};
   let closed = false;
   const close = () => {
     if (closed) return;
     closed = true;
-    clearTimeout(timer);
+    disarm();
     socket.close();
   };
   ctx.defer(close);
@@ -75,7 +75,7 @@ export async function ask<T>(
       const send = () => {
         if (sent > 0) ctx.trace?.(`> the same again (request ${sent + 1})`);
         socket.send(request, (error) => error && reject(error));
-        timer = setTimeout(send, waitsMs[sent] ?? waitsMs.at(-1));
+        disarm = ctx.after(waitsMs[sent] ?? waitsMs.at(-1) ?? waitsMs[0], send);
         sent += 1;
       };
       socket.on('error', reject);

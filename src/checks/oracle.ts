@@ -69,7 +69,7 @@ async function load() {
 
 /** oracledb's own limits, in seconds, come after ours: only if its connections could not be seen would they be needed. */
 function descriptor({ address, port }: Target, { database, timeoutMs }: SqlSpec<'oracle'>): string {
-  const limit = timeoutMs / 1000 + 1;
+  const limit = timeoutMs / 1000 + 10;
   const limits = `(RETRY_COUNT=0)(CONNECT_TIMEOUT=${limit})(TRANSPORT_CONNECT_TIMEOUT=${limit})`;
   const sid = database === undefined ? '' : `(SID=${database})`;
   return `(DESCRIPTION=${limits}(ADDRESS=(PROTOCOL=TCP)(HOST=${address})(PORT=${port}))(CONNECT_DATA=${sid}))`;

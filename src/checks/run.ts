@@ -2,7 +2,7 @@
 import type { CheckKind, CheckPlan, CheckSpec, CheckSpecs, ConstantSpec, Target } from '../config/model.ts';
 import { formatEndpoint } from '../config/model.ts';
 import { CheckFailure } from '../errors.ts';
-import type { CheckContext, CheckResult, CheckServices, RunnableCheck } from './check.ts';
+import type { CheckClock, CheckContext, CheckResult, CheckServices, RunnableCheck } from './check.ts';
 import { CHECKS } from './index.ts';
 import { explain } from './reasons.ts';
 import { duration } from './text.ts';
@@ -24,35 +24,37 @@ interface Closable {
 interface Shared {
   readonly target: Target;
   readonly services: CheckServices;
+  readonly clock: CheckClock;
   /** By spec, so that each part of a combined check has its own. */
   kept: Map<CheckSpec, Closable> | undefined;
   /** Commands that have not ended, be it of an earlier run: one that was killed takes a moment to go. */
   commands: Set<Promise<unknown>> | undefined;
 }
 
-const monotonic = (): number => performance.now();
+export const SYSTEM_CLOCK: CheckClock = {
+  now: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
 
-/**
- * Prepares a check to be run again and again.
- * @param clock milliseconds that only ever grow, for `durationMs`
- */
-export function prepareCheck(plan: CheckPlan, services: CheckServices, clock = monotonic): RunnableCheck {
+/** Prepares a check to be run again and again. */
+export function prepareCheck(plan: CheckPlan, services: CheckServices, clock = SYSTEM_CLOCK): RunnableCheck {
   return new PreparedCheck(plan, services, clock);
 }
 
 class PreparedCheck implements RunnableCheck {
   readonly #spec: CheckSpec;
-  readonly #clock: () => number;
   readonly #shared: Shared;
   #running: Promise<CheckResult> | undefined;
   /** Of the run under way. */
   #dropped: AbortController | undefined;
   #isClosed = false;
 
-  constructor({ target, spec }: CheckPlan, services: CheckServices, clock: () => number) {
+  constructor({ target, spec }: CheckPlan, services: CheckServices, clock: CheckClock) {
     this.#spec = spec;
-    this.#clock = clock;
-    this.#shared = { target, services, kept: undefined, commands: undefined };
+    this.#shared = { target, services, clock, kept: undefined, commands: undefined };
   }
 
   get limitMs(): number {
@@ -71,14 +73,15 @@ class PreparedCheck implements RunnableCheck {
   }
 
   async #runOnce(): Promise<CheckResult> {
-    const startedAt = this.#clock();
+    const { clock } = this.#shared;
+    const startedAt = clock.now();
     const dropped = new AbortController();
     if (this.#isClosed) dropped.abort();
     this.#dropped = dropped;
     const result = (outcome: CheckResult['outcome'], detail: string) => ({
       outcome,
       detail,
-      durationMs: this.#clock() - startedAt,
+      durationMs: clock.now() - startedAt,
     });
     try {
       return result('up', await attempt(this.#shared, this.#spec, dropped.signal));
@@ -105,7 +108,7 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
   if (isConstant(spec)) return constant(spec);
   dropped.throwIfAborted();
 
-  const { target, services } = shared;
+  const { target, services, clock } = shared;
   const stopped = new AbortController();
   const cleanUps: (() => void)[] = [];
   let ended = false;
@@ -121,6 +124,7 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
     ping: (peer, options) => services.ping(peer, options),
     ...tracing(target, services),
     signal: stopped.signal,
+    after: clock.after,
     defer(cleanUp) {
       // A check that ignores its deadline may still open something afterwards.
       if (ended) guarded(cleanUp, services);
@@ -143,7 +147,7 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
   const limitMs = limitOf(spec);
   const stop = (reason: unknown) => stopped.abort(reason);
   const drop = () => stop(dropped.reason);
-  let timer: NodeJS.Timeout | undefined;
+  let disarm = () => {};
   dropped.addEventListener('abort', drop, { once: true });
   const aborted = new Promise<never>((_resolve, reject) => {
     stopped.signal.addEventListener('abort', () => reject(stopped.signal.reason), { once: true });
@@ -151,20 +155,19 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
   try {
     const { commands } = shared;
     if (commands !== undefined && commands.size > 0) {
-      timer = setTimeout(
-        () => stop(new CheckFailure('the command of the last run is still there, although killed')),
-        KILLED_COMMAND_MS,
+      disarm = clock.after(KILLED_COMMAND_MS, () =>
+        stop(new CheckFailure('the command of the last run is still there, although killed')),
       );
       await Promise.race([aborted, Promise.all(commands)]);
-      clearTimeout(timer);
+      disarm();
     }
     if (limitMs !== undefined) {
-      timer = setTimeout(() => stop(noAnswer(limitMs, progress())), Math.min(limitMs, LONGEST_TIMER_MS));
+      disarm = clock.after(Math.min(limitMs, LONGEST_TIMER_MS), () => stop(noAnswer(limitMs, progress())));
     }
     return await Promise.race([aborted, perform(target, spec, ctx)]);
   } finally {
     ended = true;
-    clearTimeout(timer);
+    disarm();
     dropped.removeEventListener('abort', drop);
     for (const cleanUp of cleanUps.reverse()) guarded(cleanUp, services);
   }
