@@ -10,6 +10,8 @@ import { type Mail, mailer } from '../src/system/mail.ts';
 import { configOf } from './config-of.ts';
 import { FakeClock } from './fake-clock.ts';
 import { LogLines } from './log-lines.ts';
+import { usedMs } from './loop-holds.ts';
+import { NOISE_MS } from './noise.ts';
 import { type RecorderOptions, smtpRecorder } from './system/smtp-recorder.ts';
 import { until } from './until.ts';
 
@@ -438,13 +440,13 @@ test('five thousand servers are no work to speak of', async () => {
   const { change, clock, mails } = setUp(`emailalertfreq = 60
 emailalert = ops@example.com
 ${Array.from({ length: 20 }, (_, index) => `virtual = 10.8.${index}.45:80\n    real = 10.9.${index}.1->10.9.${index}.250:80 gate\n`).join('')}`);
-  const started = performance.now();
+  const started = usedMs();
   for (let virtual = 0; virtual < 20; virtual++) {
     for (let index = 0; index < 250; index++) change({}, virtual, index);
   }
   await clock.pass(1_000);
   expect(mails.map(({ subject }) => subject)).toEqual(['5000 real servers down']);
-  expect(performance.now() - started).toBeLessThan(500);
+  expect(usedMs() - started).toBeLessThan(1_000);
 });
 
 describe('with a mail server', () => {
@@ -508,7 +510,7 @@ virtual = 10.8.8.45:80
     const started = performance.now();
     await alerts.close(200);
     expect(performance.now() - started).toBeGreaterThanOrEqual(180);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(200 + NOISE_MS);
     const mail = (to: string) => `to ${to} through ${recorder.server} (200 real servers down (10.8.8.45:80))`;
     expect(log.take()).toEqual([
       'emailalert: 200 real servers down (10.8.8.45:80)',

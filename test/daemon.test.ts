@@ -144,14 +144,23 @@ describe('health and the table', () => {
 
   test('one check on the wire serves two virtuals, and each counts its own failures', async () => {
     const web = await WebServer.start();
-    const text = QUIET + virtual(80, [web]) + virtual(81, [web], '\tfailurecount = 3\n');
+    const slow = '\tcheckinterval = 6000\n';
+    const text = QUIET + virtual(80, [web], slow) + virtual(81, [web], `${slow}\tfailurecount = 3\n`);
     const { daemon, kernel, reaches, log } = daemonOf(text);
     await daemon.start();
     await reaches(`${vip(80)} > ${at(web)} 3`, `${vip(81)} > ${at(web)} 3`);
     expect(web.hits).toBe(1);
     web.mood = 'broken';
-    await reaches(`${vip(80)} > ${at(web)} 0`, `${vip(81)} > ${at(web)} 3`);
-    await reaches(`${vip(80)} > ${at(web)} 0`, `${vip(81)} > ${at(web)} 0`);
+    const members = daemon.config.virtuals.flatMap((each) => each.reals.map((real) => ({ virtual: each, real })));
+    for (const failures of [1, 2, 3]) {
+      daemon.recheck(members);
+      await reaches(`${vip(80)} > ${at(web)} 0`, `${vip(81)} > ${at(web)} ${failures < 3 ? 3 : 0}`);
+      await until(
+        'its failure',
+        () => log.lines.filter((line) => line.startsWith('Soft')).length >= Math.min(failures, 2),
+      );
+      expect(web.hits).toBe(1 + failures);
+    }
     expect(log.lines.filter((line) => line.startsWith('Soft failure'))).toEqual([
       `Soft failure real server: ${at(web)} (tcp:10.0.0.1:81) failure 1/3`,
       `Soft failure real server: ${at(web)} (tcp:10.0.0.1:81) failure 2/3`,
@@ -429,7 +438,7 @@ describe('what systemd is told', () => {
     pass(60_000 + 15_000);
     expect(daemon.stuck()).toBeUndefined();
     pass(10_000);
-    expect(daemon.stuck()).toBe('a check has been due for 25 s');
+    expect(daemon.stuck()).toMatch(/^a check has been due for (2[5-9]|3\d) s$/);
     await daemon.stop();
     expect(daemon.stuck()).toBeUndefined();
   });
@@ -465,7 +474,7 @@ describe('what systemd is told', () => {
     pass(85_000);
     expect(daemon.stuck()).toBeUndefined();
     pass(10_000);
-    expect(daemon.stuck()).toMatch(/^the kernel's table has been worked on for 9[56] s$/);
+    expect(daemon.stuck()).toMatch(/^the kernel's table has been worked on for (9[5-9]|10\d) s$/);
     answer();
     await changed;
     expect(daemon.stuck()).toBeUndefined();

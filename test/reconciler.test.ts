@@ -188,9 +188,10 @@ describe('how long it has been at work', () => {
     expect(reconciler.busyMs).toBeLessThanOrEqual(performance.now() - began);
     states['10.0.0.2'] = 'up';
     done.push(reconciler.reconcile());
+    const opened = performance.now();
     first.open();
     await until('the second pass', () => passes === 2);
-    expect(reconciler.busyMs).toBeLessThan(400);
+    expect(reconciler.busyMs).toBeLessThanOrEqual(performance.now() - opened);
     await until('it takes time, too', () => reconciler.busyMs > 50);
     second.open();
     await Promise.all(done);

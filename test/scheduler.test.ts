@@ -1,8 +1,24 @@
 // When checks run, with checks whose end the test decides.
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { CheckResult, RunnableCheck } from '../src/checks/check.ts';
 import { type Job, Scheduler } from '../src/scheduler.ts';
-import { until } from './until.ts';
+import { until as really } from './until.ts';
+
+// Time passes only when a test lets it pass, a millisecond at a time.
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Lets time pass until it is so; throws after `mostMs`. */
+async function until(what: string, so: () => boolean, mostMs = 8_000): Promise<void> {
+  for (let ms = 0; !so(); ms++) {
+    if (ms > mostMs) throw new Error(`not within ${mostMs} ms: ${what}`);
+    await vi.advanceTimersByTimeAsync(1);
+  }
+}
 
 const UP: CheckResult = { outcome: 'up', detail: 'ok', durationMs: 1 };
 
@@ -96,6 +112,7 @@ describe('rhythm', () => {
   });
 
   test('runs that are late leave the event loop to others in between', async () => {
+    vi.useRealTimers();
     const probes = Array.from({ length: 500 }, () => new Probe());
     schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 600_000)])));
     // The loop is held until all of them are due.
@@ -107,7 +124,7 @@ describe('rhythm', () => {
       if (probes.some(({ starts }) => starts.length === 0)) setImmediate(count);
     };
     setImmediate(count);
-    await until('a first run of each', () => probes.every(({ starts }) => starts.length === 1));
+    await really('a first run of each', () => probes.every(({ starts }) => starts.length === 1));
     expect(turns).toBeGreaterThanOrEqual(8);
   });
 
@@ -134,7 +151,7 @@ describe('rhythm', () => {
   test('two hundred checks all start within a moment', async () => {
     const probes = Array.from({ length: 200 }, () => new Probe());
     schedulerOf(Object.fromEntries(probes.map((probe, index) => [`job ${index}`, job(probe, 60_000)])));
-    await until('a first run of each', () => probes.every(({ starts }) => starts.length === 1), undefined, 1_000);
+    await until('a first run of each', () => probes.every(({ starts }) => starts.length === 1), 1_000);
   });
 });
 
@@ -201,10 +218,6 @@ describe('lateness', () => {
     const began = performance.now();
     await until(`${ms} ms`, () => performance.now() - began >= ms);
   };
-  /** The event loop, held. */
-  const hold = (ms: number): void => {
-    for (const began = performance.now(); performance.now() - began < ms; );
-  };
 
   test('none without checks, before the first runs, and between two', async () => {
     const { scheduler } = schedulerOf({});
@@ -241,8 +254,10 @@ describe('lateness', () => {
     const probe = new Probe();
     const { scheduler } = schedulerOf({ job: job(probe, 1_000) });
     await until('a run', () => probe.starts.length === 1);
-    hold(1_400);
+    // The event loop, held: the time is another one, and nothing has run.
+    const held = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1_400);
     expect(scheduler.lateMs()).toBeGreaterThan(300);
+    held.mockRestore();
     await until('the next', () => probe.starts.length > 1);
     expect(scheduler.lateMs()).toBeLessThan(300);
   });
@@ -416,7 +431,7 @@ describe('a check that is made sooner for a while', () => {
     await until('it runs', () => slow.running === 1);
     scheduler.runNow(['job']);
     slow.finish();
-    await until('it runs again', () => slow.starts.length === 2, undefined, 2_000);
+    await until('it runs again', () => slow.starts.length === 2, 2_000);
   });
 
   test('what a check takes does not lengthen that interval either', async () => {

@@ -9,6 +9,6 @@ export default defineConfig({
     exclude: ['test/kernel/**', 'test/servers/**', 'test/packages/**', 'test/browser/**'],
     // Most tests wait for deadlines, not for the processor.
     maxWorkers: 4,
-    testTimeout: 15_000,
+    testTimeout: 30_000,
   },
 });

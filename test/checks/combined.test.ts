@@ -2,7 +2,9 @@
 import { afterEach, expect, test } from 'vitest';
 import { prepareCheck } from '../../src/checks/run.ts';
 import type { CombinedSpec } from '../../src/config/model.ts';
+import { NOISE_MS } from '../noise.ts';
 import { type Answer, closeListeners, httpSpec, listen, ok, services } from './listeners.ts';
+import { PATIENT_CLOCK } from './patient-clock.ts';
 
 afterEach(closeListeners);
 
@@ -16,7 +18,7 @@ const spec = (connects: number, changes: Partial<CombinedSpec> = {}): CombinedSp
 
 async function details(answers: Answer | Answer[], combined: CombinedSpec, runs: number): Promise<string[]> {
   const server = await listen(answers);
-  const prepared = prepareCheck({ target: server.target, spec: combined }, services());
+  const prepared = prepareCheck({ target: server.target, spec: combined }, services(), PATIENT_CLOCK);
   const seen: string[] = [];
   for (let run = 0; run < runs; run += 1) seen.push((await prepared.run()).detail);
   prepared.close();
@@ -41,7 +43,7 @@ test('after a negotiate check that failed comes another', async () => {
 
 test('after a connect check that failed comes a negotiate check', async () => {
   const first = await listen(ok('found'));
-  const prepared = prepareCheck({ target: first.target, spec: spec(5) }, services());
+  const prepared = prepareCheck({ target: first.target, spec: spec(5) }, services(), PATIENT_CLOCK);
   const seen = [(await prepared.run()).detail, (await prepared.run()).detail];
   await closeListeners();
   seen.push((await prepared.run()).detail, (await prepared.run()).detail);
@@ -59,10 +61,10 @@ test('service none has nothing to negotiate', async () => {
 
 test('each part has its own deadline', async () => {
   const server = await listen(() => {});
-  const prepared = prepareCheck({ target: server.target, spec: spec(1) }, services());
+  const prepared = prepareCheck({ target: server.target, spec: spec(1) }, services(), PATIENT_CLOCK);
   const { detail, durationMs } = await prepared.run();
   expect(detail).toBe('no answer within 1.5 s (connected, sent the request, got 0 bytes)');
-  expect(durationMs).toBeLessThan(2500);
+  expect(durationMs).toBeLessThan(1500 + NOISE_MS);
   prepared.close();
   await server.allClosed();
 });

@@ -6,6 +6,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { isAnswerTo, recordsOf } from '../../src/checks/dns-answer.ts';
 import type { DnsSpec } from '../../src/config/model.ts';
 import { CheckFailure } from '../../src/errors.ts';
+import { usedMs } from '../loop-holds.ts';
+import { NOISE_MS } from '../noise.ts';
 import { until } from '../until.ts';
 import { type Answer, check, closedPort, closeListeners, hasIPv6, listen, pattern, services } from './listeners.ts';
 import { closedUdpPort, closeUdpListeners, listenUdp, type UdpAnswer } from './udp-listeners.ts';
@@ -240,7 +242,7 @@ describe('down', () => {
     const target = {
       address: host,
       family: host === '::1' ? (6 as const) : (4 as const),
-      port: await closedUdpPort(host),
+      port: await closedUdpPort(),
     };
     expect(await check(target, dnsSpec())).toMatchObject({ outcome: 'down', detail: 'connection refused' });
   });
@@ -274,7 +276,7 @@ describe('down at the deadline', () => {
     const { outcome, detail, durationMs } = await check(server.target, dnsSpec({ timeoutMs: 200 }));
     expect({ outcome, detail }).toEqual({ outcome: 'down', detail: `no answer within 200 ms (${progress})` });
     expect(durationMs).toBeGreaterThanOrEqual(180);
-    expect(durationMs).toBeLessThan(900);
+    expect(durationMs).toBeLessThan(200 + NOISE_MS);
   });
 
   test('asked three times within 3.5 s', async () => {
@@ -403,17 +405,18 @@ describe('over TCP', () => {
     expect(outcome).toBe('down');
     expect(detail).toContain(`no answer within 200 ms (connected, sent the question, ${progress}`);
     expect(durationMs).toBeGreaterThanOrEqual(180);
-    expect(durationMs).toBeLessThan(900);
+    expect(durationMs).toBeLessThan(200 + NOISE_MS);
     await server.allClosed();
   });
 });
 
 describe('a truncated answer', () => {
   test('is asked for again over TCP', async () => {
-    const stream = await listen(overStream(answering([address('192.0.2.2')])), { atOnce: true });
+    const port = await closedPort();
+    const stream = await listen(overStream(answering([address('192.0.2.2')])), { atOnce: true, port });
     // A record cut in its middle, as some servers send it.
     const cut: UdpAnswer = (query) => answered(query, [address('192.0.2.1')], TRUNCATED).subarray(0, -5);
-    const server = await listenUdp(cut, { port: stream.port });
+    const server = await listenUdp(cut, { port });
     expect(await check(server.target, dnsSpec())).toMatchObject({ outcome: 'up', detail: '192.0.2.2' });
     expect(server.requests.length).toBe(1);
     await stream.allClosed();
@@ -428,11 +431,12 @@ describe('a truncated answer', () => {
   });
 
   test('the deadline holds for both', async () => {
-    const stream = await listen(() => {}, { atOnce: true });
-    const server = await listenUdp(answering([], TRUNCATED), { port: stream.port });
+    const port = await closedPort();
+    const stream = await listen(() => {}, { atOnce: true, port });
+    const server = await listenUdp(answering([], TRUNCATED), { port });
     const { detail, durationMs } = await check(server.target, dnsSpec({ timeoutMs: 300 }));
     expect(detail).toBe('no answer within 300 ms (connected, sent the question, got 0 bytes)');
-    expect(durationMs).toBeLessThan(1000);
+    expect(durationMs).toBeLessThan(300 + NOISE_MS);
     await stream.allClosed();
   });
 });
@@ -542,11 +546,10 @@ describe('messages that are none', () => {
     const room = 8 * 1024 - query.length;
     const worst = Array.from({ length: 9 }, (_, tenth) => pointerChain(Math.floor((room * (tenth + 1)) / 10), room));
     const took = worst.map((message) => {
-      const began = performance.now();
+      const began = usedMs();
       expect(() => recordsOf(message, query, 'PTR', decode)).not.toThrow();
-      return performance.now() - began;
+      return usedMs() - began;
     });
-    // Of all, because the machine that runs the tests may pause any one of them.
     expect(took.reduce((sum, ms) => sum + ms)).toBeLessThan(3000);
   });
 
@@ -576,8 +579,8 @@ describe('messages that are none', () => {
     const opaque = Buffer.concat([Buffer.from([0, 0, 10, 0, 1, 0, 0, 0]), again, Buffer.alloc(8)]);
     const message = Buffer.concat([label, opaque, again, Buffer.alloc(8000)]);
     expect(isAnswerTo(label, message)).toBe(true);
-    const began = performance.now();
+    const began = usedMs();
     expect(() => recordsOf(message, label, 'A', decode)).toThrow(/^broken DNS answer: it ends in /);
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(usedMs() - began).toBeLessThan(1000);
   });
 });

@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareCheck } from '../../src/checks/run.ts';
 import { configOf } from '../config-of.ts';
+import { isAlive } from '../is-alive.ts';
+import { NOISE_MS } from '../noise.ts';
 import { until } from '../until.ts';
 import { check, services } from './listeners.ts';
+import { HeldClock, PATIENT_CLOCK } from './patient-clock.ts';
 
 const target = { address: '192.0.2.7', family: 4, port: 80 } as const;
 let folder = '';
@@ -57,13 +60,17 @@ test('a script without a first line that names its interpreter runs, as under ld
 });
 
 test('too slow is down at the deadline, with its children', async () => {
-  const mark = join(folder, 'alive');
-  const argv = sh(`(sleep 0.5; touch ${mark}) & sleep 30`);
-  const { outcome, detail, durationMs } = await run(argv, 300);
+  const mark = join(folder, 'child');
+  const argv = sh(`sleep 300 & echo $! >${mark}; sleep 300`);
+  const clock = new HeldClock();
+  const prepared = prepareCheck({ target, spec: { kind: 'external', argv, timeoutMs: 300 } }, services(), clock);
+  const running = prepared.run();
+  await until('it has a child', () => existsSync(mark) && readFileSync(mark, 'utf8') !== '');
+  clock.over(300);
+  const { outcome, detail } = await running;
   expect([outcome, detail]).toEqual(['down', 'no answer within 300 ms (/bin/sh still running)']);
-  expect(durationMs).toBeLessThan(1000);
-  await new Promise((resolve) => setTimeout(resolve, 350));
-  expect(existsSync(mark)).toBe(false);
+  await until('its child is gone', () => !isAlive(Number(readFileSync(mark, 'utf8'))));
+  prepared.close();
 });
 
 describe('as a configuration asks for it', () => {
@@ -97,39 +104,37 @@ describe('as a configuration asks for it', () => {
 });
 
 describe('one process at a time', () => {
-  const isAlive = (pid: number): boolean => {
-    try {
-      process.kill(pid, 0);
-      // One that has ended, but was not collected yet, is a process no more.
-      return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-    } catch {
-      return false;
-    }
-  };
   /** A check that ignores TERM and its time limit, and notes its pid; what has been started, and what of it is alive. */
   const stubborn = (name: string, timeoutMs: number) => {
     const pids = join(folder, name);
     const argv = sh(`trap '' TERM; echo $$ >>${pids}; while :; do sleep 0.05; done`);
-    const prepared = prepareCheck({ target, spec: { kind: 'external', argv, timeoutMs } }, services());
+    const clock = new HeldClock();
+    const prepared = prepareCheck({ target, spec: { kind: 'external', argv, timeoutMs } }, services(), clock);
     const started = () => (existsSync(pids) ? readFileSync(pids, 'utf8').split('\n').filter(Boolean).map(Number) : []);
-    return { prepared, started, alive: () => started().filter(isAlive) };
+    return { prepared, clock, started, alive: () => started().filter(isAlive) };
   };
 
   test('the next run waits until the last one is gone, and then has all its time', async () => {
-    const { prepared, started, alive } = stubborn('twice', 500);
+    const { prepared, clock, started, alive } = stubborn('twice', 500);
     let most = 0;
     const watch = setInterval(() => {
       most = Math.max(most, alive().length);
     }, 5);
-    const first = await prepared.run();
+    const running = prepared.run();
+    await until('it runs', () => alive().length === 1);
+    clock.over(500);
+    const first = await running;
     expect([first.outcome, first.detail]).toEqual(['down', 'no answer within 500 ms (/bin/sh still running)']);
-    expect(first.durationMs).toBeLessThan(1000);
     expect(alive()).toHaveLength(1);
-    const second = await prepared.run();
+    const waiting = prepared.run();
+    expect(clock.isHolding(500)).toBe(false);
+    await until('its own time begins', () => clock.isHolding(500));
+    expect(isAlive(started()[0] as number)).toBe(false);
+    await until('it runs', () => started().length === 2);
+    clock.over(500);
+    const second = await waiting;
     clearInterval(watch);
     expect([second.outcome, second.detail]).toEqual([first.outcome, first.detail]);
-    expect(second.durationMs).toBeGreaterThan(1300);
-    expect(started()).toHaveLength(2);
     expect(most).toBe(1);
     prepared.close();
     await until('all are gone', () => alive().length === 0, alive);
@@ -147,11 +152,15 @@ describe('one process at a time', () => {
   });
 
   test('a check that is dropped while it waits', async () => {
-    const { prepared, started, alive } = stubborn('waiting', 200);
-    await prepared.run();
+    const { prepared, clock, started, alive } = stubborn('waiting', 200);
+    const running = prepared.run();
+    await until('it runs', () => alive().length === 1);
+    clock.over(200);
+    await running;
     const waiting = prepared.run();
     prepared.close();
-    expect(await waiting).toMatchObject({ outcome: 'error', durationMs: expect.toSatisfy((ms) => ms < 500) });
+    expect(await waiting).toMatchObject({ outcome: 'error' });
+    expect(alive()).toHaveLength(1);
     await until('it is gone', () => alive().length === 0, alive);
     expect(started()).toHaveLength(1);
   });
@@ -171,21 +180,26 @@ describe('one process at a time', () => {
     await prepared.run();
     const { outcome, detail, durationMs } = await prepared.run();
     expect([outcome, detail]).toEqual(['down', 'the command of the last run is still there, although killed']);
-    expect(durationMs).toBeLessThan(4000);
+    expect(durationMs).toBeLessThan(3000 + NOISE_MS);
     expect(calls).toBe(1);
     prepared.close();
   });
 
   test('children that were let go are not waited for', async () => {
-    const mark = join(folder, 'left');
-    const argv = sh(`(sleep 0.4; touch ${mark}) >/dev/null 2>&1 & exit 0`);
-    const prepared = prepareCheck({ target, spec: { kind: 'external', argv, timeoutMs: 5000 } }, services());
+    const [go, mark] = [join(folder, 'go'), join(folder, 'left')];
+    const argv = sh(
+      `(for i in $(seq 600); do [ -e ${go} ] && break; sleep 0.05; done; touch ${mark}) >/dev/null 2>&1 & exit 0`,
+    );
+    const prepared = prepareCheck(
+      { target, spec: { kind: 'external', argv, timeoutMs: 5000 } },
+      services(),
+      PATIENT_CLOCK,
+    );
     for (let run = 0; run < 2; run += 1) {
-      const { outcome, durationMs } = await prepared.run();
-      expect(outcome).toBe('up');
-      expect(durationMs).toBeLessThan(350);
+      expect((await prepared.run()).outcome).toBe('up');
     }
     prepared.close();
+    writeFileSync(go, '');
     await until('they live on', () => existsSync(mark));
   });
 });

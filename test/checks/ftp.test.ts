@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FtpSpec } from '../../src/config/model.ts';
+import { NOISE_MS } from '../noise.ts';
 import { until } from '../until.ts';
 import { bytewise, type FtpScript, ftpServer } from './ftp-server.ts';
 import {
@@ -211,7 +212,7 @@ describe('down at the deadline', () => {
     expect(detail).toContain('no answer within 300 ms (');
     expect(detail).toContain(progress.replace('{port}', String(server.data.port)));
     expect(durationMs).toBeGreaterThanOrEqual(LIMIT - 20);
-    expect(durationMs).toBeLessThan(LIMIT + 700);
+    expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
     await server.allClosed();
   });
 
@@ -224,7 +225,7 @@ describe('down at the deadline', () => {
         'down',
         `no answer within 300 ms (data connection, port ${port}: could not connect)`,
       ]);
-      expect(durationMs).toBeLessThan(LIMIT + 700);
+      expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
       await server.allClosed();
       await until('no socket is left', () => !process.getActiveResourcesInfo().includes('ConnectWrap'));
     } finally {
@@ -341,7 +342,7 @@ test('whatever a server says at whatever point, the check ends, and nothing of i
       const server = await ftpServer(stage === 'data' ? act : 'found', stage === 'data' ? {} : { [stage]: act });
       const { outcome, durationMs } = await check(server.control.target, ftpSpec({ timeoutMs: 40 }));
       expect(['up', 'down']).toContain(outcome);
-      expect(durationMs).toBeLessThan(1000);
+      expect(durationMs).toBeLessThan(40 + NOISE_MS);
       await server.allClosed();
       await closeListeners();
     }),

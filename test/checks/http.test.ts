@@ -16,6 +16,7 @@ import {
   pattern,
   services,
 } from './listeners.ts';
+import { PATIENT_CLOCK } from './patient-clock.ts';
 
 afterEach(closeListeners);
 
@@ -214,7 +215,7 @@ describe('the request', () => {
 
   test('each run makes a connection of its own, and none stays', async () => {
     const server = await listen((socket) => socket.write(ok('found', 'Connection: keep-alive\r\n')));
-    const prepared = prepareCheck({ target: server.target, spec: httpSpec() }, services());
+    const prepared = prepareCheck({ target: server.target, spec: httpSpec() }, services(), PATIENT_CLOCK);
     for (let run = 1; run <= 3; run += 1) {
       expect((await prepared.run()).outcome).toBe('up');
       await server.allClosed();
@@ -230,7 +231,7 @@ describe('the request', () => {
       (socket) => void socket.resetAndDestroy(),
       ok('found'),
     ]);
-    const prepared = prepareCheck({ target: server.target, spec: httpSpec() }, services());
+    const prepared = prepareCheck({ target: server.target, spec: httpSpec() }, services(), PATIENT_CLOCK);
     const outcomes = [];
     for (let run = 1; run <= 5; run += 1) outcomes.push((await prepared.run()).outcome);
     expect(outcomes).toEqual(['down', 'down', 'down', 'up', 'up']);

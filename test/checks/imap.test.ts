@@ -1,6 +1,7 @@
 // IMAP: the greeting, LOGIN as quoted strings or literals, STARTTLS, and a password that nobody sees.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { MailboxSpec } from '../../src/config/model.ts';
+import { NOISE_MS } from '../noise.ts';
 import { authorities, converse, type Rule, type Turn, thenEnd, thenTls, traced } from './dialogue.ts';
 import { check, closeListeners, dripping, endless, services } from './listeners.ts';
 
@@ -180,7 +181,7 @@ describe('down', () => {
     expect(outcome).toBe('down');
     expect(/^no answer within 300 ms \((.*)\)$/.exec(detail)?.[1]).toMatch(progress);
     expect(durationMs).toBeGreaterThanOrEqual(LIMIT - 20);
-    expect(durationMs).toBeLessThan(LIMIT + 700);
+    expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
     await server.allClosed();
   });
 

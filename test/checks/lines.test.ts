@@ -1,6 +1,7 @@
 // What no server of a line protocol may do to us, whichever of the four it speaks.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { CheckSpec } from '../../src/config/model.ts';
+import { NOISE_MS } from '../noise.ts';
 import { until } from '../until.ts';
 import { converse, type Turn, thenEnd, thenReset, traced } from './dialogue.ts';
 import {
@@ -82,7 +83,7 @@ describe.each(kinds)('%s', (kind) => {
     const [, came] = /^no answer within 300 ms \((.*)\)$/.exec(detail) ?? [];
     expect(came).toEqual(typeof progress === 'string' ? progress : expect.stringMatching(progress));
     expect(durationMs).toBeGreaterThanOrEqual(LIMIT - 20);
-    expect(durationMs).toBeLessThan(LIMIT + 700);
+    expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
     await server.allClosed();
   });
 
@@ -101,7 +102,7 @@ describe.each(kinds)('%s', (kind) => {
     // NNTP is up with its greeting; none of the others takes what follows.
     if (kind === 'smtp') expect(detail).toMatch(/^the server does not stop talking \(\d+ bytes\)$/);
     else if (kind !== 'nntp') expect(detail).toMatch(/^not an IMAP answer|^the server spoke before it was asked/);
-    expect(durationMs).toBeLessThan(1000);
+    expect(durationMs).toBeLessThan(NOISE_MS);
     expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(64);
     await server.allClosed();
   });
@@ -139,9 +140,9 @@ describe('up', () => {
   test.each(kinds)('%s: the goodbye needs no answer', async (kind) => {
     const goodbye = kind === 'imap' ? 'a1 LOGOUT' : 'QUIT';
     const silent = await converse(greetings[kind], [hello]);
-    const { outcome, durationMs } = await check(silent.target, specOf(kind));
+    const { outcome, durationMs } = await check(silent.target, specOf(kind, 3 * NOISE_MS));
     expect(outcome).toBe('up');
-    expect(durationMs).toBeLessThan(500);
+    expect(durationMs).toBeLessThan(NOISE_MS);
     await silent.allClosed();
     expect(silent.heard()).toMatch(new RegExp(`${goodbye}\r\n$`));
     const rude = await converse(greetings[kind], [hello, [/^(a1 LOGOUT|QUIT)$/, (socket) => socket.resetAndDestroy()]]);

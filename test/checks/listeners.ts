@@ -7,6 +7,9 @@ import { prepareCheck } from '../../src/checks/run.ts';
 import type { CheckSpec, HttpSpec, Target } from '../../src/config/model.ts';
 import { type Pattern, translatePattern } from '../../src/config/perl-regex.ts';
 import { runCommand } from '../../src/system/command.ts';
+import { freePort } from '../free-port.ts';
+import { NOISE_MS } from '../noise.ts';
+import { PATIENT_CLOCK } from './patient-clock.ts';
 
 /** What a server does with a connection once it has read a request's header. */
 export type Answer = string | Buffer | ((socket: Socket, request: string) => void);
@@ -44,8 +47,9 @@ export async function listen(
     host = '127.0.0.1',
     tls = false,
     atOnce = false,
+    port: wanted = 0,
     allowHalfOpen = false,
-  }: { host?: string; tls?: boolean | Certificate; atOnce?: boolean; allowHalfOpen?: boolean } = {},
+  }: { host?: string; tls?: boolean | Certificate; atOnce?: boolean; port?: number; allowHalfOpen?: boolean } = {},
 ): Promise<Listener> {
   const script = Array.isArray(answers) ? answers : [answers];
   const sockets = new Set<Socket>();
@@ -83,7 +87,7 @@ export async function listen(
   started.push({ server, sockets });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, host, resolve);
+    server.listen(wanted, host, resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
@@ -92,7 +96,7 @@ export async function listen(
     requests,
     serverNames,
     open: () => sockets.size,
-    async allClosed(withinMs = 500) {
+    async allClosed(withinMs = NOISE_MS) {
       const limit = Date.now() + withinMs;
       while (sockets.size > 0) {
         if (Date.now() > limit) throw new Error(`${sockets.size} connections still open after ${withinMs} ms`);
@@ -103,13 +107,7 @@ export async function listen(
 }
 
 /** A port on which nobody listens. */
-export async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+export const closedPort = freePort;
 
 /** A 200 answer with a length. */
 export function ok(body: string | Buffer, headers = ''): Buffer {
@@ -182,9 +180,14 @@ export function services(hosts: Record<string, string> = {}, changes: Partial<Ch
   };
 }
 
-/** One run of a check, and its end. */
-export async function check(target: Target, spec: CheckSpec, world = services()): Promise<CheckResult> {
-  const prepared = prepareCheck({ target, spec }, world);
+/** One run of a check, and its end; with deadlines that a machine which stands still cannot use up. */
+export async function check(
+  target: Target,
+  spec: CheckSpec,
+  world = services(),
+  clock = PATIENT_CLOCK,
+): Promise<CheckResult> {
+  const prepared = prepareCheck({ target, spec }, world, clock);
   try {
     return await prepared.run();
   } finally {

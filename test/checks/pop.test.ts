@@ -1,6 +1,7 @@
 // POP3: the greeting, a login that must succeed, STLS, and a password that nobody sees.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { MailboxSpec } from '../../src/config/model.ts';
+import { NOISE_MS } from '../noise.ts';
 import { authorities, converse, type Rule, type Turn, thenEnd, thenTls, traced } from './dialogue.ts';
 import { check, closeListeners, dripping, services } from './listeners.ts';
 
@@ -94,7 +95,7 @@ describe('down', () => {
     const { detail, durationMs } = await check(server.target, { ...login, timeoutMs: LIMIT });
     expect(detail).toBe(`no answer within 300 ms (${progress})`);
     expect(durationMs).toBeGreaterThanOrEqual(LIMIT - 20);
-    expect(durationMs).toBeLessThan(LIMIT + 700);
+    expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
     await server.allClosed();
   });
 
@@ -102,7 +103,7 @@ describe('down', () => {
     const server = await converse('+OK', [[/^USER/, dripping('', '+OK ', 20)]]);
     const { outcome, durationMs } = await check(server.target, { ...login, timeoutMs: LIMIT });
     expect(outcome).toBe('down');
-    expect(durationMs).toBeLessThan(LIMIT + 700);
+    expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
     await server.allClosed();
   });
 });

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SmtpSpec } from '../../src/config/model.ts';
+import { NOISE_MS } from '../noise.ts';
 import { authorities, converse, type Rule, type Turn, thenEnd, thenTls, traced } from './dialogue.ts';
 import { certificate, check, closeListeners, dripping, endless, hasIPv6, services } from './listeners.ts';
 
@@ -145,7 +146,7 @@ describe('down', () => {
     expect(outcome).toBe('down');
     expect(detail).toMatch(/^no answer within 300 ms \(sent EHLO \S+, got \d+ bytes?(, no whole line)?\)$/);
     expect(durationMs).toBeGreaterThanOrEqual(LIMIT - 20);
-    expect(durationMs).toBeLessThan(LIMIT + 700);
+    expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
     await server.allClosed();
   });
 });
@@ -228,7 +229,7 @@ describe('STARTTLS', () => {
     const server = await converse('220 mail', [helloWithTls, [/^STARTTLS/, '220 go ahead']]);
     const { detail, durationMs } = await check(server.target, { ...startTls, timeoutMs: LIMIT });
     expect(detail).toBe('no answer within 300 ms (connected, but the TLS handshake did not end)');
-    expect(durationMs).toBeLessThan(LIMIT + 700);
+    expect(durationMs).toBeLessThan(LIMIT + NOISE_MS);
     await server.allClosed();
   });
 

@@ -1,6 +1,7 @@
 // Scripted UDP servers on loopback for the tests of checks: what they were asked, and an end to all of it.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { Target } from '../../src/config/model.ts';
+import { freePort } from '../free-port.ts';
 import { until } from '../until.ts';
 
 /** What a server does with a datagram; what a function returns is sent back, each for itself. */
@@ -14,8 +15,6 @@ export interface UdpServer {
   readonly requests: Buffer[];
   /** From where each came. */
   readonly clients: RemoteInfo[];
-  /** Milliseconds between the first datagram and each. */
-  readonly times: number[];
   readonly socket: Socket;
   close(): Promise<void>;
 }
@@ -47,21 +46,17 @@ export async function listenUdp(
     port: target.port,
     requests: [],
     clients: [],
-    times: [],
     socket,
     close() {
       started.splice(started.indexOf(socket), 1);
       return closed(socket);
     },
   };
-  let began: number | undefined;
   socket.on('error', () => {});
   socket.on('message', (request, client) => {
     const answer = script[Math.min(server.requests.length, script.length - 1)] ?? '';
-    began ??= performance.now();
     server.requests.push(request);
     server.clients.push(client);
-    server.times.push(performance.now() - began);
     const said = typeof answer === 'function' ? answer(request, server) : answer;
     const list = said === undefined ? [] : typeof said === 'string' || Buffer.isBuffer(said) ? [said] : said;
     for (const each of list) socket.send(each, client.port, client.address);
@@ -70,12 +65,7 @@ export async function listenUdp(
 }
 
 /** A port on which nobody listens. */
-export async function closedUdpPort(host = '127.0.0.1'): Promise<number> {
-  const socket = await bound(host, 0);
-  const { port } = socket.address();
-  await closed(socket);
-  return port;
-}
+export const closedUdpPort = freePort;
 
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.close(() => resolve()));

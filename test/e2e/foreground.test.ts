@@ -278,15 +278,13 @@ describe.skipIf(!hasNotify)('a service manager', () => {
     const { env, all, hears } = await manager(site);
     const { child } = await started(site, { ...env, WATCHDOG_USEC: '1000000' });
     await hears('WATCHDOG=1', 4);
-    const began = performance.now();
     const { length } = all();
     await hears('WATCHDOG=1', length + 2);
-    expect(performance.now() - began).toBeLessThan(4_000);
     child.kill('SIGSTOP');
-    const { length: told } = all();
     const stopped = performance.now();
-    await until('two seconds', () => performance.now() - stopped > 2_000);
-    // One may have been on its way.
+    await until('what was on its way', () => performance.now() - stopped > 1_000);
+    const { length: told } = all();
+    await until('more than two seconds', () => performance.now() - stopped > 3_500);
     expect(all().length).toBeLessThanOrEqual(told + 1);
     child.kill('SIGCONT');
     await hears('WATCHDOG=1', told + 3);

@@ -69,6 +69,7 @@ test('json: one object a line, with fields', async () => {
 test('rotated by renaming: goes on in a new file, without a signal', async () => {
   const site = new Site();
   await site.run('start');
+  await until('its start', () => site.log.includes('Started;'));
   renameSync(site.logFile, `${site.logFile}.1`);
   await until('a new file', () => existsSync(site.logFile));
   signal(site.pid, 'SIGHUP');

@@ -3,20 +3,12 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { Client, TOKEN } from '../status/web/site.ts';
 import { until } from '../until.ts';
 import { Site } from './program.ts';
 
 const REST = 'virtual = 10.0.0.1:80\n\tchecktype = on\n\treal = 10.0.0.2:80 gate 5\n';
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 function serves(client: Client): Promise<unknown> {
   return until('the status page', () =>
@@ -52,7 +44,8 @@ test('off, on, elsewhere, with orders, and gone with the daemon', async () => {
   expect((await unix.order(order)).json.outcomes).toHaveLength(1);
   const [{ servers }] = (await unix.get('/api/v1/status')).json.virtuals;
   expect(servers[0]).toMatchObject({ override: { kind: 'disable' }, heldDown: expect.any(String) });
-  expect(site.log).toMatch(/Real server .* is disabled, ordered by the operator over HTTP from a unix socket$/m);
+  const told = /Real server .* is disabled, ordered by the operator over HTTP from a unix socket$/m;
+  await until('word of it', () => told.test(site.log));
   expect(site.log).not.toContain(TOKEN);
 
   expect((await site.run('stop')).code).toBe(0);

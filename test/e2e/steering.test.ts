@@ -118,7 +118,8 @@ test('a state file that is garbage keeps no daemon from starting', async () => {
   const site = new Site();
   writeFileSync(`${site.pidFile}.state`, '\0\0garbage\n{"server":1}\n');
   expect(await site.run('start')).toMatchObject({ code: 0, stderr: '' });
-  expect(site.log).toContain(`The state file ${site.pidFile}.state is damaged: 2 of its lines make no sense`);
+  const damaged = `The state file ${site.pidFile}.state is damaged: 2 of its lines make no sense`;
+  await until('word of it', () => site.log.includes(damaged));
   expect(existsSync(`${site.pidFile}.state.damaged`)).toBe(true);
   expect((await ask(site, { op: 'drain', virtual: 'all', real: 'all' })) as object).toHaveProperty('value');
   expect(await show(site)).toMatchObject({ weight: 0, held: 'drained by the operator' });

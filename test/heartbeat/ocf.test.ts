@@ -78,7 +78,7 @@ describe.each([
     expect(await resource.code('monitor', { OCF_CHECK_LEVEL: '10' })).toBe(OCF.success);
     resource.configure('virtual = 10.0.0.1:80\n\tchecktype = on\n\treal = 10.0.0.3:80 gate\n');
     expect(await resource.code('reload')).toBe(OCF.success);
-    expect(resource.log).toContain('real server: 10.0.0.3:80 (10.0.0.1:80)');
+    await until('the reload', () => resource.log.includes('real server: 10.0.0.3:80 (10.0.0.1:80)'));
     expect(await resource.code('stop')).toBe(OCF.success);
     expect(isAlive(pid)).toBe(false);
     expect(await resource.code('monitor')).toBe(OCF.notRunning);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import { askDaemon, type Handlers, JsonText, listenForControl, socketPath } from '../../src/status/control.ts';
+import { NOISE_MS } from '../noise.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
 
@@ -20,7 +21,7 @@ async function listen(handlers: Handlers) {
   const path = join(scratch(), 'sub', 'a.sock');
   const control = await listenForControl(path, handlers);
   onTestFinished(() => control.close());
-  return { path, control, ask: (op: string) => askDaemon(path, { op }, 2_000) };
+  return { path, control, ask: (op: string) => askDaemon(path, { op }, NOISE_MS) };
 }
 
 describe('asking', () => {
@@ -57,7 +58,7 @@ describe('asking', () => {
     const server = createServer((socket) => socket.on('error', () => {}).end('{"error":"it has errors"}\n'));
     await new Promise<void>((resolve) => server.listen(path, resolve));
     onTestFinished(() => void server.close());
-    const asked = askDaemon(path, { op: 'reload' }, 2_000);
+    const asked = askDaemon(path, { op: 'reload' }, NOISE_MS);
     await expect(asked).rejects.toMatchObject({ message: 'it has errors', exitCode: 1 });
   });
 
@@ -68,9 +69,9 @@ describe('asking', () => {
 
   test('nobody there', async () => {
     const path = join(scratch(), 'a.sock');
-    await expect(askDaemon(path, { op: 'show' }, 1_000)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(askDaemon(path, { op: 'show' }, NOISE_MS)).rejects.toMatchObject({ code: 'ENOENT' });
     writeFileSync(path, '');
-    await expect(askDaemon(path, { op: 'show' }, 1_000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(askDaemon(path, { op: 'show' }, NOISE_MS)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 });
 
@@ -82,7 +83,7 @@ describe('listening', () => {
     expect(() => statSync(path)).toThrow('ENOENT');
     writeFileSync(path, 'left behind');
     const again = await listenForControl(path, { show: () => 1 });
-    expect(await askDaemon(path, { op: 'show' }, 1_000)).toBe(1);
+    expect(await askDaemon(path, { op: 'show' }, NOISE_MS)).toBe(1);
     await again.close();
   });
 

@@ -1,6 +1,7 @@
 // Reasons of failed checks, as the checks word them, and the kind that each is counted as.
 import { expect, test } from 'vitest';
 import { REASONS, reasonKind } from '../../src/status/metrics-reasons.ts';
+import { usedMs } from '../loop-holds.ts';
 
 test.each([
   ['no answer within 10 s (connected, got 0 bytes)', 'timeout'],
@@ -37,7 +38,7 @@ test.each([
 });
 
 test('a long reason costs no time', () => {
-  const began = performance.now();
+  const began = usedMs();
   for (const detail of ['A'.repeat(100_000), ' '.repeat(100_000), '1'.repeat(100_000)]) reasonKind(detail);
-  expect(performance.now() - began).toBeLessThan(200);
+  expect(usedMs() - began).toBeLessThan(200);
 });

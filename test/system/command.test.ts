@@ -1,14 +1,15 @@
 // Running programs: how they end, how much they may say, and that nothing of them outlives an abort.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Commands, runCommand } from '../../src/system/command.ts';
+import { isAlive } from '../is-alive.ts';
+import { NOISE_MS } from '../noise.ts';
 import { until } from '../until.ts';
 
 const never = new AbortController().signal;
 const sh = (script: string) => ['/bin/sh', '-c', script];
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'tsdirectord-command-'));
@@ -68,33 +69,41 @@ describe('not startable', () => {
 });
 
 describe('abort', () => {
-  test.each([
-    ['ends a command', 'sleep 30', 'SIGTERM', 0],
-    ['kills one that ignores TERM', 'trap "" TERM; sleep 30 & wait; sleep 30', 'SIGKILL', 200],
-    ['ends its children too', 'sleep 30 & sleep 30 & wait', 'SIGTERM', 0],
-    ['ends children that hold no pipe', 'sleep 30 >/dev/null 2>&1 & wait', 'SIGTERM', 0],
-  ])('%s', async (_name, script, signal, atLeastMs) => {
+  /** A command that has said so. */
+  async function begun(script: string) {
     const controller = new AbortController();
-    const started = performance.now();
-    const running = runCommand(sh(script), { signal: controller.signal, killAfterMs: 200 });
-    await pause(100);
-    controller.abort();
+    let said = 0;
+    const running = runCommand(sh(script), {
+      signal: controller.signal,
+      killAfterMs: 200,
+      onOutput: () => void said++,
+    });
+    await until('it has begun', () => said > 0);
+    return { running, abort: () => controller.abort() };
+  }
+
+  test.each([
+    ['ends a command', 'echo begun; sleep 300', 'SIGTERM', 0],
+    ['kills one that ignores TERM', 'trap "" TERM; echo begun; sleep 300 & wait; sleep 300', 'SIGKILL', 200],
+    ['ends its children too', 'sleep 300 & sleep 300 & echo begun; wait', 'SIGTERM', 0],
+    ['ends children that hold no pipe', 'sleep 300 >/dev/null 2>&1 & echo begun; wait', 'SIGTERM', 0],
+  ])('%s', async (_name, script, signal, atLeastMs) => {
+    const { running, abort } = await begun(script);
+    const aborted = performance.now();
+    abort();
     expect(await running).toMatchObject({ code: null, signal });
-    const tookMs = performance.now() - started - 100;
-    expect(tookMs).toBeGreaterThanOrEqual(atLeastMs - 20);
-    expect(tookMs).toBeLessThan(atLeastMs + 700);
+    expect(performance.now() - aborted).toBeGreaterThanOrEqual(atLeastMs - 20);
+    expect(performance.now() - aborted).toBeLessThan(atLeastMs + NOISE_MS);
   });
 
   test('reaches a grandchild that ignores TERM and holds no pipe', async () => {
     const mark = join(folder, 'survivor');
-    const controller = new AbortController();
-    const script = `sh -c 'trap "" TERM; sleep 0.5; touch ${mark}' >/dev/null 2>&1 & sleep 30`;
-    const running = runCommand(sh(script), { signal: controller.signal, killAfterMs: 200 });
-    await pause(100);
-    controller.abort();
+    const script = `sh -c 'trap "" TERM; echo $$ >${mark}; while :; do sleep 0.05; done' >/dev/null 2>&1 &
+      until [ -s ${mark} ]; do sleep 0.01; done; echo begun; sleep 300`;
+    const { running, abort } = await begun(script);
+    abort();
     await running;
-    await pause(500);
-    expect(existsSync(mark)).toBe(false);
+    await until('it is gone', () => !isAlive(Number(readFileSync(mark, 'utf8'))));
   });
 });
 
@@ -103,14 +112,15 @@ test.each([
   ['let go when that is asked for', true],
 ])('children that hold the pipes do not keep it waiting, and are %s', async (_name, leaveChildren) => {
   const mark = join(folder, `lingering-${leaveChildren}`);
-  const started = performance.now();
-  const script = sh(`echo done; (sleep 0.5; touch ${mark}) & exit 0`);
+  const script = sh(`sleep 300 & echo $! >${mark}; echo done; exit 0`);
   const result = await runCommand(script, { signal: never, leaveChildren });
   expect(result).toMatchObject({ code: 0, stdout: 'done\n' });
-  expect(performance.now() - started).toBeLessThan(450);
-  if (leaveChildren) await until('the child has done its work', () => existsSync(mark));
-  else await pause(600);
-  expect(existsSync(mark)).toBe(leaveChildren);
+  const child = Number(readFileSync(mark, 'utf8'));
+  if (leaveChildren) {
+    expect(isAlive(child)).toBe(true);
+    process.kill(child, 'SIGKILL');
+  }
+  await until('it is gone', () => !isAlive(child));
 });
 
 test('a script whose interpreter is missing', async () => {
@@ -127,14 +137,14 @@ test('leaves nothing alive in this process', async () => {
   controller.abort();
   await running;
   await runCommand(['/bin/true'], { signal: never });
-  await pause(10);
-  expect(busy()).toBeLessThanOrEqual(before);
+  await until('nothing is left', () => busy() <= before, busy);
 });
 
 test('output is heard as it comes, also what is not kept', async () => {
   const heard: string[] = [];
   let running = true;
-  const script = 'echo one; echo two >&2; head -c 100000 /dev/zero; echo end; sleep 0.3';
+  const go = join(folder, 'go');
+  const script = `echo one; echo two >&2; head -c 100000 /dev/zero; echo end; for i in $(seq 600); do [ -e ${go} ] && break; sleep 0.05; done`;
   const command = runCommand(sh(script), {
     signal: never,
     maxOutputBytes: 4,
@@ -147,6 +157,7 @@ test('output is heard as it comes, also what is not kept', async () => {
     () => heard.length > 1 && heard.map((each) => Number(each.split(' ')[1])).reduce((a, b) => a + b) === 100_012,
   );
   expect(running).toBe(true);
+  writeFileSync(go, '');
   expect(heard).toContain('stderr 4');
   expect(await command).toMatchObject({ stdout: 'end\n', stderr: 'two\n' });
 });

@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { JournalFile, readJournal } from '../../src/system/journal-file.ts';
+import { NOISE_MS } from '../noise.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
 
@@ -96,7 +97,6 @@ describe('writing', () => {
 
   test('flush: at once, and several at once are all told when theirs is there', async () => {
     const notes = new Notes(join(scratch(), 'a.state'), ['head']);
-    const began = performance.now();
     const told = await Promise.all(
       [1, 2, 3].map(async (each) => {
         notes.note(`line ${each}`);
@@ -105,7 +105,6 @@ describe('writing', () => {
       }),
     );
     expect(told).toEqual([true, true, true]);
-    expect(performance.now() - began).toBeLessThan(1_000);
   });
 
   test('lines that come while it is written anew are neither lost nor doubled', async () => {
@@ -294,7 +293,7 @@ describe('the end', () => {
     expect(await file.flush()).toBe(false);
     await file.close();
     over = true;
-    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(performance.now() - began).toBeLessThan(2_000 + NOISE_MS);
   });
 });
 

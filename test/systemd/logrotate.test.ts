@@ -57,12 +57,13 @@ describe.skipIf(missing)('logrotate', () => {
     const log = join(logs, 'ldirectord.log');
     site.configure('virtual = 10.0.0.1:80\n\tchecktype = on\n\treal = 10.0.0.2:80 gate\n', log);
     expect((await site.run('start')).code).toBe(0);
+    await until('its start', () => readFileSync(log, 'utf8').includes('Started; '));
     const { status, stderr } = rotate(logs, ours, '--force');
     expect(status, stderr).toBe(0);
     expect(readFileSync(`${log}.1`, 'utf8')).toContain('Started; ');
     await until(`a new ${basename(log)}`, () => spawnSync('test', ['-e', log]).status === 0);
     expect((await site.run('reload', '--wait')).code).toBe(0);
-    expect(readFileSync(log, 'utf8')).toContain('Reloaded ');
+    await until('its reload', () => readFileSync(log, 'utf8').includes('Reloaded '));
     expect((await site.run('stop')).code).toBe(0);
   });
 });

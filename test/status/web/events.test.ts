@@ -133,7 +133,7 @@ test('too many changes at once are told as one', async () => {
 
 describe('bounds', () => {
   test('who reads nothing is let go, and the others are told all', async () => {
-    const site = await siteOf(constant(200, 2), { unreadMs: 400 });
+    const site = await siteOf(constant(200, 2), { unreadMs: 2_500 });
     const deaf = deafListener(site);
     const events = await site.client.events();
     await until('both listen', () => site.web.listeners === 2);
@@ -147,7 +147,7 @@ describe('bounds', () => {
       await until('told', () => events.of('server').at(-1)?.server.override?.weight === rounds);
       return site.web.listeners === 1;
     };
-    await until('let go', isGone, () => `${site.web.listeners} listen`, 12_000);
+    await until('let go', isGone, () => `${site.web.listeners} listen`, 20_000);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024);
     expect(events.ended).toBe(false);
     deaf.destroy();

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Config, StatusListen } from '../../../src/config/model.ts';
 import { StatusPage } from '../../../src/status-page.ts';
 import { configOf } from '../../config-of.ts';
+import { freePort } from '../../free-port.ts';
 import { LogLines } from '../../log-lines.ts';
 import { scratch } from '../../scratch.ts';
 import { until } from '../../until.ts';
@@ -115,24 +116,9 @@ function tokenFile(token = TOKEN): string {
   return path;
 }
 
-/** Two ports that nobody has now. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports as [number, number];
-}
-
 describe('the configuration', () => {
   test('off, on, elsewhere, off', async () => {
-    const [one, other] = await freePorts();
+    const [one, other] = [await freePort(), await freePort()];
     const { client, follow, log } = await pageOf({});
     expect(log.lines.join()).not.toContain('status page');
     await follow({ statusListen: at(one) });
@@ -180,7 +166,7 @@ describe('the configuration', () => {
   });
 
   test('another token counts from the reload on', async () => {
-    const [port] = await freePorts();
+    const port = await freePort();
     const statusToken = tokenFile();
     const { client, follow, log } = await pageOf({ statusListen: at(port), statusToken });
     const order = { op: 'recheck', virtual: 'all', real: 'all' };
@@ -196,7 +182,7 @@ describe('the configuration', () => {
   });
 
   test('a token that cannot be read makes it read-only, and closes it to the network', async () => {
-    const [port] = await freePorts();
+    const port = await freePort();
     const statusToken = tokenFile('short');
     const { client, follow, log } = await pageOf({ statusListen: at(port), statusToken });
     await until('told', () => log.lines.some((line) => line.includes('fewer than 16 characters')));
