@@ -1,4 +1,5 @@
 // What a mail alert says: one change in ldirectord's words, several as a count and a list.
+import { visible } from './checks/text.ts';
 import { type AlertState, type Virtual, virtualKey, virtualName } from './config/model.ts';
 
 /** What has become of a server. `removed`: it is not configured (any more), or the daemon is about to end. */
@@ -97,7 +98,7 @@ function plural(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** No text can begin a header or a line of its own. */
+/** No text can begin a header or a line of its own, or make those before and behind it look like others. */
 function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return visible(text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim());
 }

@@ -1,11 +1,12 @@
 // Runs the callback program when the configuration file has changed: one at a time, and it may restart or stop this daemon.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
+import { environmentForOthers } from './system/environment.ts';
 
 /** A callback that takes longer is ended. */
 const TIMEOUT_MS = 60_000;
@@ -54,7 +55,8 @@ export class Callback {
     try {
       // Not a pipe: nobody would read that any more once it has stopped this daemon.
       const stream = output ?? 'ignore';
-      child = spawn(program, [this.#path], { detached: true, stdio: ['ignore', stream, stream] });
+      const stdio = ['ignore', stream, stream] satisfies StdioOptions;
+      child = spawn(program, [this.#path], { detached: true, stdio, env: environmentForOthers() });
     } catch (error) {
       if (output !== undefined) closeSync(output);
       this.#log().error(`Callback ${program} could not be run: ${messageOf(error)}`);

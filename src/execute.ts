@@ -129,6 +129,8 @@ export class Executed {
       const signal = action === 'stop' ? late : AbortSignal.any([late, stopped]);
       const outcome = await this.#run(this.#commandFor(action, path), {
         signal,
+        // It is this very program: what says how it is to be run counts for the others, too.
+        env: process.env,
         maxOutputBytes: MAX_OUTPUT_BYTES,
         leaveChildren: true,
       });

@@ -1,6 +1,7 @@
 // Runs a virtual's fallbackcommand when its last real server goes down, and when the first comes up.
 import type { CommandOptions, CommandResult } from './checks/check.ts';
 import { type Virtual, virtualKey, virtualName } from './config/model.ts';
+import { hideSecrets } from './config/secrets.ts';
 import { messageOf } from './errors.ts';
 import type { StateOf } from './ipvs/desired.ts';
 import { needsFallback } from './ipvs/desired.ts';
@@ -63,13 +64,15 @@ export class FallbackCommands {
   async #run(key: string, virtual: Virtual): Promise<void> {
     for (let said: Wanted | undefined; said !== this.#wanted.get(key) && !this.#stopped.signal.aborted; ) {
       said = this.#wanted.get(key) as Wanted;
-      const argv = [...(virtual.fallbackCommand ?? []), said, virtualName(virtual), virtual.protocol];
-      const problem = await this.#problemOf(argv);
+      const command = virtual.fallbackCommand ?? [];
+      const told = [said, virtualName(virtual), virtual.protocol];
+      const problem = await this.#problemOf([...command, ...told]);
+      const shown = [hideSecrets(command.join(' ')), ...told].join(' ');
       // Ended by our own stop: that is no fault of the command.
       if (this.#stopped.signal.aborted) return;
       if (problem !== undefined)
-        this.#log().error(`Fallback command "${argv.join(' ')}" ${problem}`, { virtual: virtualName(virtual) });
-      else this.#log().info(`Fallback command "${argv.join(' ')}" done`, { virtual: virtualName(virtual) });
+        this.#log().error(`Fallback command "${shown}" ${problem}`, { virtual: virtualName(virtual) });
+      else this.#log().info(`Fallback command "${shown}" done`, { virtual: virtualName(virtual) });
     }
   }
 

@@ -1,10 +1,11 @@
 // Reads a configuration file and understands it: the text, the names in it, and the files it wants to write.
 import { constants, realpathSync } from 'node:fs';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { isSea } from 'node:sea';
 import { type Diagnostic, errorAt, formatDiagnostic, inFileOrder, warningAt } from './config/diagnostic.ts';
 import { last } from './config/directives.ts';
+import { exposure } from './config/exposure.ts';
 import { Authorities, type CheckSpec, type Config } from './config/model.ts';
 import { authorityFiles, hostNames, parseServices } from './config/names.ts';
 import { type Draft, parse } from './config/parse.ts';
@@ -42,19 +43,32 @@ const SYSTEM: Lookups = { resolveHost, readServices, readAuthorities, isInstalle
  * Whether the logfile can be written matters only to who `logsToFile`.
  */
 export async function load(path: string, lookups?: Lookups, logsToFile = true): Promise<Loaded> {
-  return loadText(await readFile(path, 'utf8'), path, lookups, logsToFile);
+  const { text, mode } = await readConfiguration(path);
+  return loadText(text, path, lookups, logsToFile, 'daemon', mode);
+}
+
+/** The text of a configuration, and who may do what with its file (undefined for a pipe). Rejects with a system error. */
+export async function readConfiguration(path: string): Promise<{ text: string; mode: number | undefined }> {
+  const file = await open(path);
+  try {
+    const info = await file.stat();
+    return { text: await file.readFile('utf8'), mode: info.isFile() ? info.mode : undefined };
+  } finally {
+    await file.close();
+  }
 }
 
 /** What a daemon could not write is an error to it, and only a warning to somebody else who looks at its configuration. */
 export type Looker = 'daemon' | 'visitor';
 
-/** The same for text that is at hand. */
+/** The same for text that is at hand. @param mode of the file that it was read from */
 export async function loadText(
   text: string,
   path: string,
   lookups: Lookups = SYSTEM,
   logsToFile = true,
   looker: Looker = 'daemon',
+  mode?: number,
 ): Promise<Loaded> {
   const draft = parse(text);
   const addresses = new Map<string, string>();
@@ -78,6 +92,7 @@ export async function loadText(
   };
   const { config, diagnostics } = resolve(draft, names);
   const lacking = [
+    ...(mode === undefined ? [] : exposure(draft, path, mode)),
     ...(await unwritableFiles(draft, logsToFile, looker)),
     ...(await missingPackages(config, draft, lookups.isInstalled)),
     ...(await missingDirectory(draft)),

@@ -1,5 +1,6 @@
 // Where log lines go and what they look like: ldirectord's lines, pino's JSON, or a readable terminal.
 import type { Writable } from 'node:stream';
+import { visible } from './checks/text.ts';
 
 /** What a line is about; JSON lines carry these as fields. */
 export interface Fields {
@@ -34,7 +35,8 @@ function loggerOf(write: WriteEntry, sink: LineSink, verbose: boolean): Logger {
   const at =
     (level: Level) =>
     (message: string, fields: Fields = {}): void =>
-      write(level, message, fields);
+      // Whoever said a part of it, no terminal obeys it.
+      write(level, visible(message), fields);
   return {
     verbose,
     error: at('error'),
@@ -104,7 +106,8 @@ export async function jsonLogger(sink: LineSink, configName: string): Promise<Lo
   const write: WriteEntry = (level, message, fields) => {
     // pino writes before it returns.
     current = level;
-    log[level](fields, message);
+    const { reason } = fields;
+    log[level](reason === undefined ? fields : { ...fields, reason: visible(reason) }, message);
   };
   return loggerOf(write, sink, false);
 }

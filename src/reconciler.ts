@@ -12,10 +12,8 @@ import { formatList, shows } from './ipvs/save-format.ts';
 import { destinationKey, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
 import type { Pass } from './observer.ts';
+import { TableTrouble } from './table-trouble.ts';
 
-/** Wait before something that failed is tried again; doubled each time, up to a minute. */
-const RETRY_MS = 1_000;
-const MAX_RETRY_MS = 60_000;
 /**
  * After a pass it rests for four times as long as it has computed, but no longer than this: what changes meanwhile is one batch, and
  * checks of thousands of servers go on. A table of a hundred servers takes a millisecond.
@@ -31,6 +29,13 @@ interface Reading {
   readonly thresholds: boolean;
 }
 
+/** Edits that were sent, and what was wanted by them. */
+interface Sent {
+  readonly desired: Desired;
+  readonly edits: readonly Edit[];
+  readonly occasion: Occasion;
+}
+
 export interface ReconcilerParts {
   readonly kernel: Kernel;
   /** Asked for each line, because a reload may change it. */
@@ -41,7 +46,7 @@ export interface ReconcilerParts {
   readonly onEdit?: (edit: Edit, message: string) => void;
   /** Told of each pass when it is over. */
   readonly onPass?: (pass: Omit<Pass, 'at'>) => void;
-  /** First wait before what failed is tried again; default 1000. */
+  /** First wait before what failed is tried again; default 250. */
   readonly retryMs?: number;
 }
 
@@ -52,6 +57,10 @@ export class Reconciler {
   readonly #onEdit: NonNullable<ReconcilerParts['onEdit']>;
   readonly #onPass: NonNullable<ReconcilerParts['onPass']>;
   #settled: Desired = NOTHING_SETTLED;
+  /** What the table was brought to last: what is not there any more has vanished. */
+  #reached: Desired = NOTHING_SETTLED;
+  /** What was sent, but has not been seen in the table. */
+  #unseen: Sent | undefined;
   #running: Promise<void> | undefined;
   #again = false;
   /** When the pass under way began. */
@@ -62,22 +71,19 @@ export class Reconciler {
   #takeOver = false;
   #last: Reading | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
-  readonly #firstRetryMs: number;
-  #retryMs: number;
-  /** What is wrong now; said once, not at every try. */
-  #trouble: string | undefined;
+  readonly #trouble: TableTrouble;
+  #isLooking = false;
   readonly #closing = new AbortController();
   readonly #departures = new Departures(DRAIN_MS);
   #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor({ kernel, log, desired, onEdit = () => {}, onPass = () => {}, retryMs = RETRY_MS }: ReconcilerParts) {
+  constructor({ kernel, log, desired, onEdit = () => {}, onPass = () => {}, retryMs }: ReconcilerParts) {
     this.#kernel = kernel;
     this.#log = log;
     this.#desired = desired;
     this.#onEdit = onEdit;
     this.#onPass = onPass;
-    this.#firstRetryMs = retryMs;
-    this.#retryMs = retryMs;
+    this.#trouble = new TableTrouble({ log, retryMs });
   }
 
   get #isClosed(): boolean {
@@ -86,7 +92,7 @@ export class Reconciler {
 
   /** What is wrong with the table, in words; undefined when it is as wanted. */
   get trouble(): string | undefined {
-    return this.#trouble;
+    return this.#trouble.words;
   }
 
   /** For how many milliseconds it has been at work on one pass; 0 when it rests. */
@@ -114,12 +120,19 @@ export class Reconciler {
 
   /** Looks whether something of ours has vanished from the kernel, and puts it back. */
   async watch(): Promise<void> {
-    if (this.#running !== undefined || this.#isClosed) return;
+    if (this.#isLooking || this.#isBusy) return;
+    this.#isLooking = true;
     const listing = await this.#kernel.list();
+    this.#isLooking = false;
     // Only what a look finds while nothing is being changed counts.
-    if (listing === undefined || this.#running !== undefined || !hasVanished(this.#settled, listing)) return;
-    this.#log().warn("Something of ours has vanished from the kernel's table: putting it back");
+    if (listing === undefined || this.#isBusy || !hasVanished(this.#reached, listing)) return;
+    this.#trouble.vanished();
     await this.reconcile();
+  }
+
+  /** Whether a pass is under way, or due because the last one failed: it puts back what has vanished, too. */
+  get #isBusy(): boolean {
+    return this.#running !== undefined || this.trouble !== undefined || this.#isClosed;
   }
 
   /** Removes services from the kernel, by key, after the edits under way; changes nothing after that. Throws IpvsError. */
@@ -155,7 +168,7 @@ export class Reconciler {
       this.#computedMs = 0;
       this.#last = await this.#once(given);
       given = undefined;
-      this.#onPass({ durationMs: performance.now() - this.#passBegan, trouble: this.#trouble });
+      this.#onPass({ durationMs: performance.now() - this.#passBegan, trouble: this.trouble });
       this.#restsUntil = performance.now() + Math.min(REST_FACTOR * this.#computedMs, MOST_REST_MS);
     }
     // In the same breath as the decision to end, so that no call falls between the two.
@@ -181,6 +194,7 @@ export class Reconciler {
     try {
       const desired = this.#compute(() => this.#desired());
       const before = await this.#read(desired, takeOver, given);
+      this.#seeLate(before.table);
       const edits = this.#compute(() => {
         const planned = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
         return this.#departures.delay(planned, desired, takeOver);
@@ -189,25 +203,43 @@ export class Reconciler {
       if (this.#departures.draining) this.#drainTimer = setTimeout(() => void this.reconcile(), DRAIN_MS);
       if (edits.length === 0) {
         this.#settled = this.#departures.weightless(settle(desired, this.#settled, [], before.table));
+        this.#reached = desired;
         this.#recovered();
         return before;
       }
       this.#log().debug(`ipvsadm -R <<\n${edits.map(editLine).join('\n')}`);
+      const occasion = takeOver ? 'start' : 'run';
+      this.#unseen = { desired, edits, occasion };
       const complaints = await this.#kernel.apply(edits);
       const { thresholds } = before;
       const after = await this.#kernel.read({ thresholds });
-      const failed = this.#compute(() => this.#report(edits, complaints, after, takeOver ? 'start' : 'run'));
+      const failed = this.#compute(() => this.#report(edits, complaints, after, occasion));
+      this.#unseen = failed.length === 0 ? undefined : { desired, edits: failed, occasion };
       this.#settled = this.#compute(() => this.#departures.weightless(settle(desired, this.#settled, failed, after)));
+      this.#reached = desired;
       // A foreign server that could not be removed would otherwise be forgotten.
       if (failed.length > 0) this.#takeOver ||= takeOver;
       if (this.#log().verbose) this.#log().debug(`the table is now\n${formatList(after).trimEnd()}`);
       return { table: after, thresholds };
     } catch (error) {
-      // The pass has changed nothing that is remembered: the next one begins where this one did.
+      // What the pass has sent is seen when the table can be read again; for the rest the next one begins where this one did.
       this.#takeOver ||= takeOver;
-      this.#failed(messageOf(error));
+      this.#retryAfter(this.#trouble.failed(messageOf(error)));
       return undefined;
     }
+  }
+
+  /**
+   * What was sent counts as ours, and not as somebody's hand, also when it is not seen in the table before the next pass: what could not
+   * be read back, or was read by an ipvsadm that was ill. `table`: as it is now.
+   */
+  #seeLate(table: Table): void {
+    const sent = this.#unseen;
+    if (sent === undefined) return;
+    this.#unseen = undefined;
+    const { desired, edits, occasion } = sent;
+    const failed = this.#tell(edits, table, occasion);
+    this.#settled = this.#departures.weightless(settle(desired, this.#settled, failed, table));
   }
 
   /** The table, with thresholds where they matter: where we set some, or take over services that may have some. */
@@ -236,6 +268,14 @@ export class Reconciler {
 
   /** Logs what was done, and what was not; returns the edits that had no effect. */
   #report(edits: readonly Edit[], complaints: readonly string[], after: Table, occasion: Occasion): Edit[] {
+    const failed = this.#tell(edits, after, occasion);
+    if (failed.length === 0) this.#recovered();
+    else this.#retryAfter(this.#trouble.refused(failed.map(editLine), edits.length, complaints));
+    return failed;
+  }
+
+  /** Logs the edits that took effect, and returns the others. */
+  #tell(edits: readonly Edit[], after: Table, occasion: Occasion): Edit[] {
     const failed = edits.filter((edit) => !tookEffect(edit, after));
     const without = new Set(failed);
     for (const edit of edits) {
@@ -245,30 +285,17 @@ export class Reconciler {
       this.#log().info(message, { virtual: virtualName(edit.service), ...real });
       this.#onEdit(edit, message);
     }
-    if (failed.length === 0) this.#recovered();
-    else {
-      const lines = failed.map((edit) => `  ${editLine(edit)}`).join('\n');
-      const said = complaints.length === 0 ? 'it gave no reason' : complaints.join('\n  ');
-      this.#failed(
-        `the kernel did not take ${failed.length} of ${edits.length} changes:\n${lines}\nipvsadm said:\n  ${said}`,
-      );
-    }
     return failed;
   }
 
-  #failed(trouble: string): void {
-    if (trouble !== this.#trouble) this.#log().error(`Cannot bring the kernel's table up to date: ${trouble}`);
-    this.#trouble = trouble;
+  #retryAfter(waitMs: number): void {
     if (this.#isClosed) return;
     clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => void this.reconcile(), this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+    this.#retryTimer = setTimeout(() => void this.reconcile(), waitMs);
   }
 
   #recovered(): void {
-    if (this.#trouble !== undefined) this.#log().info("The kernel's table is up to date again");
-    this.#trouble = undefined;
-    this.#retryMs = this.#firstRetryMs;
+    this.#trouble.over();
     clearTimeout(this.#retryTimer);
   }
 }

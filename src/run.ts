@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { CheckServices } from './checks/check.ts';
 import { Companions } from './companions.ts';
 import type { Config } from './config/model.ts';
+import { hideSecrets } from './config/secrets.ts';
 import { Daemon } from './daemon.ts';
 import { isUsageError, messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
@@ -230,7 +231,7 @@ function checkWorld(
   { debug }: RunOptions,
   log: () => Logger,
 ): { services: CheckServices; close: () => Promise<unknown> } {
-  const tracing = debug ? { trace: (line: string) => log().debug(line) } : {};
+  const tracing = debug ? { trace: (line: string) => log().debug(hideSecrets(line)) } : {};
   const commands = new Commands();
   const pinger = new Pinger(tracing);
   return {

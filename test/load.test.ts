@@ -14,7 +14,7 @@ test('a file that is not there is the system’s error', async () => {
 
 test('a file is read, and its path is in the diagnostics', async () => {
   const path = join(scratch(), 'a.cf');
-  writeFileSync(path, `quiescent = maybe\n${BLOCK}`);
+  writeFileSync(path, `quiescent = maybe\n${BLOCK}`, { mode: 0o600 });
   const loaded = await load(path, lookups);
   expect(loaded.config).toBeUndefined();
   expect(formatDiagnostics(loaded)).toEqual([

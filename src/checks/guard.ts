@@ -9,12 +9,15 @@ import { byteCount, printable, quoted } from './text.ts';
 /** More than a healthy server says in one check; also the longest message. */
 export const MAX_BYTES = 1024 * 1024;
 
+/** And more messages: each costs the library something, however short it is. */
+const MAX_MESSAGES = 10_000;
+
 export interface Framing {
   /** What the server is asked as, in reasons: "MySQL", "Redis". */
   readonly protocol: string;
   /**
    * Length of the message that `bytes` begin with, as soon as it can be told; it may be more than has come. 'wrong' when this is
-   * no such message. Asked again, with more bytes, until the message is whole.
+   * no such message. Asked again, with more bytes, until the message is whole. A CheckFailure that it throws ends the check.
    */
   measure(bytes: Buffer): number | 'unknown' | 'wrong';
 }
@@ -53,6 +56,9 @@ export function guard(socket: Socket, { framing, secret, fail }: Guarded, ctx: P
       const message = rest.subarray(0, length);
       rest = rest.subarray(length);
       messages += 1;
+      if (messages > MAX_MESSAGES) {
+        throw new CheckFailure(`the server does not stop talking (over ${MAX_MESSAGES} messages)`);
+      }
       emit('data', message);
     }
   }

@@ -10,8 +10,13 @@ import { byteCount } from './text.ts';
 
 /** How much of a body is kept and matched. */
 export const KEPT_BODY_BYTES = 1024 * 1024;
-/** A body that is longer than this is taken for one that never ends. */
-const MAX_BODY_BYTES = 64 * KEPT_BODY_BYTES;
+/** An answer that is longer than this, chunks' sizes and trailers too, is taken for one that never ends. */
+const MAX_BYTES = 64 * KEPT_BODY_BYTES;
+/**
+ * As much as the parser gets at once. It cannot be stopped within: of a flood of trailers that is over its limit it makes an error for
+ * each line to come.
+ */
+const PIECE_BYTES = 4096;
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
@@ -137,10 +142,15 @@ function createExchange(resolve: (answer: HttpAnswer) => void, reject: (error: E
       return destroy(error);
     };
     const read = socket.read.bind(socket);
-    socket.read = (size?: number) => {
+    const piece = (): Buffer | null =>
+      socket.destroyed ? null : read(Math.min(socket.readableLength, PIECE_BYTES) || undefined);
+    socket.read = () => {
       try {
-        for (let chunk: Buffer | null = read(size); chunk !== null; chunk = read(size)) {
+        for (let chunk = piece(); chunk !== null; chunk = piece()) {
           received += chunk.length;
+          if (received > MAX_BYTES) {
+            throw new CheckFailure(`the answer does not end (over ${MAX_BYTES / KEPT_BODY_BYTES} MiB)`);
+          }
           const passed = gate.pass(chunk);
           if (passed !== null) return passed;
         }
@@ -166,10 +176,8 @@ function createExchange(resolve: (answer: HttpAnswer) => void, reject: (error: E
       head = { status, statusText, ...(location === undefined ? {} : { location }) };
       lengthTold = headers['content-length'] !== undefined;
     },
-    onResponseData(controller, chunk) {
+    onResponseData(_controller, chunk) {
       body.add(chunk);
-      if (body.total() <= MAX_BODY_BYTES) return;
-      controller.abort(new CheckFailure(`the answer does not end (over ${MAX_BODY_BYTES / KEPT_BODY_BYTES} MiB)`));
     },
     onResponseEnd() {
       finish(false);
@@ -183,11 +191,15 @@ function createExchange(resolve: (answer: HttpAnswer) => void, reject: (error: E
       else if (lengthTold && (closed || mismatch)) finish(true);
       else if (closed) reject(new CheckFailure(closedAfter(received), { cause: error }));
       else if (mismatch || error.name === 'HTTPParserError') reject(broken(error));
+      else if (code === 'UND_ERR_HEADERS_OVERFLOW') reject(new CheckFailure(TRAILERS_WITHOUT_END, { cause: error }));
       else reject(error);
     },
   };
   return { begin, handler };
 }
+
+/** What a header holds the gate keeps below the parser's limit. */
+const TRAILERS_WITHOUT_END = 'the answer does not end (its trailers)';
 
 /** undici's parser errors carry no code; the reason stands in their parentheses. */
 function broken(error: Error): CheckFailure {

@@ -19,33 +19,48 @@ export interface HeadGate {
 
 export function createHeadGate(): HeadGate {
   let held: Buffer = NOTHING;
+  /** Of what is held, how much has been searched for the header's end. */
+  let searched = 0;
+  let skipped = 0;
   let open = false;
+
+  function skip(count: number): void {
+    if (count === 0) return;
+    skipped += count;
+    if (skipped > MAX_HEAD_BYTES) throw new CheckFailure(`no answer within the first ${MAX_HEAD_BYTES / 1024} KiB`);
+    held = held.subarray(count);
+    searched = 0;
+  }
+
   return {
     pass(chunk) {
       if (open) return chunk;
-      held = skipBlankLines(held.length === 0 ? chunk : Buffer.concat([held, chunk]));
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
       for (;;) {
+        skip(blankLines(held));
         requireHttp(held);
-        const end = headEnd(held);
+        const end = headEnd(held, searched);
         if (end === -1) {
           if (held.length > MAX_HEAD_BYTES)
             throw new CheckFailure(`the answer's header is over ${MAX_HEAD_BYTES / 1024} KiB`);
+          searched = Math.max(0, held.length - '\n\r'.length);
           return null;
         }
         if (!isInterim(held)) {
           open = true;
           return repaired(held, end);
         }
-        held = skipBlankLines(held.subarray(end));
+        skip(end);
       }
     },
   };
 }
 
-function skipBlankLines(bytes: Buffer): Buffer {
-  let start = 0;
-  while (bytes[start] === CR || bytes[start] === LF) start += 1;
-  return start === 0 ? bytes : bytes.subarray(start);
+/** How many bytes of empty lines stand at the start. */
+function blankLines(bytes: Buffer): number {
+  let count = 0;
+  while (bytes[count] === CR || bytes[count] === LF) count += 1;
+  return count;
 }
 
 function requireHttp(bytes: Buffer): void {
@@ -53,9 +68,9 @@ function requireHttp(bytes: Buffer): void {
   if (bytes.compare(PROTOCOL, 0, known, 0, known) !== 0) throw new CheckFailure(`not an HTTP answer: ${quoted(bytes)}`);
 }
 
-/** Where the body begins: after the first empty line. -1 when it has not come yet. */
-function headEnd(bytes: Buffer): number {
-  for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+/** Where the body begins: after the first empty line, whose line feeds stand at `from` or behind it. -1 when it has not come yet. */
+function headEnd(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at + 1] === LF) return at + 2;
     if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
   }

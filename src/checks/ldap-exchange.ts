@@ -21,6 +21,7 @@ import { byteCount, printable, quoted } from './text.ts';
 /** Much more than any answer to what a check asks for: referrals are the longest. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const MAX_BYTES = 256 * 1024;
+const MAX_MESSAGES = 1_000;
 
 const UNBIND_REQUEST = 0x42;
 
@@ -57,6 +58,7 @@ export async function openLdap(peer: Peer, password: string, ctx: CheckContext):
   let socket: Socket = await openSocket(peer, ctx);
   let buffered: Buffer = Buffer.alloc(0);
   let received = 0;
+  let messages = 0;
   let asked = { id: 0, name: '' };
   let ended = false;
   let failure: Error | undefined;
@@ -94,6 +96,10 @@ export async function openLdap(peer: Peer, password: string, ctx: CheckContext):
     const decoded = decode(buffered, MAX_MESSAGE_BYTES);
     if (decoded === undefined) return undefined;
     buffered = buffered.subarray(decoded.size);
+    messages += 1;
+    if (messages > MAX_MESSAGES) {
+      throw new CheckFailure(`the server does not stop talking (over ${MAX_MESSAGES} messages)`);
+    }
     return decodeAll(decoded.element.content);
   }
 

@@ -9,6 +9,7 @@ import { byteCount, printable, quoted } from './text.ts';
 /** A longer line, or more in one conversation, is taken for something else. */
 const MAX_LINE_BYTES = 8 * 1024;
 const MAX_BYTES = 64 * 1024;
+const MAX_LINES = 2_000;
 
 /** What a spec says of its conversation. The login's password is never shown. */
 export interface LinesSpec {
@@ -43,6 +44,7 @@ export async function openLines(target: Target, { tls, login }: LinesSpec, ctx: 
   const localAddress = socket.localAddress ?? '';
   let unread: Buffer = Buffer.alloc(0);
   let received = 0;
+  let taken = 0;
   /** The last line sent, as it may be shown, and how many bytes had come before it. */
   let sent: string | undefined;
   let receivedBefore = 0;
@@ -93,6 +95,8 @@ export async function openLines(target: Target, { tls, login }: LinesSpec, ctx: 
       throw new CheckFailure(`the server sent a line of more than ${MAX_LINE_BYTES} bytes${rest()}`);
     }
     if (length < 0) return undefined;
+    taken += 1;
+    if (taken > MAX_LINES) throw new CheckFailure(`the server does not stop talking (over ${MAX_LINES} lines)`);
     const line = unread.toString('latin1', 0, length).replace(/\r$/, '');
     unread = unread.subarray(length + 1);
     ctx.trace?.(`< ${show(line)}`);

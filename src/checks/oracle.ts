@@ -98,12 +98,16 @@ function createFraming(): Framing {
 /** What oracledb words in its own way, under the number that Oracle's manuals have for it. */
 const ORACLE_NUMBERS: Readonly<Record<string, string>> = { 'NJS-518': 'ORA-12514', 'NJS-519': 'ORA-12505' };
 
+/** Characters of a message that are looked at, many more than are shown: what follows takes the square of their number. */
+const MOST_WORDS = 2_000;
+
 function failureOf(error: unknown, password: string): CheckFailure {
   if (error instanceof CheckFailure) return error;
   const code = codeOf(error) ?? '';
   // oracledb reads a listener's words as ASCII.
   const mangled = Buffer.from(password).toString('ascii');
   const said = hideSecret(hideSecret(messageOf(error), password), mangled)
+    .slice(0, MOST_WORDS)
     // Other at each attempt.
     .replace(/ ?\(CONNECTION_ID=[^)]*\)/, '')
     .replace(/\nHelp: [^\n]*/, '')

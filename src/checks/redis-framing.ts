@@ -1,15 +1,17 @@
 // Where a reply of Redis ends (RESP2), however deep it is. Measured before ioredis sees it, whose parser allocates what a server
 // tells it to expect.
-import { type Framing, MAX_BYTES } from './guard.ts';
+import { CheckFailure } from '../errors.ts';
+import type { Framing } from './guard.ts';
 
 const [CR, LF] = [0x0d, 0x0a];
-/** A server could not send more elements than that: the shortest has a sign and an end of line. */
-const MAX_ELEMENTS = MAX_BYTES / 3;
+/** Of all arrays of an answer together: more of them would hold the event loop for longer than other checks may wait. */
+const MAX_ELEMENTS = 10_000;
 
 export function createRedisFraming(): Framing {
   // How far the reply has been read, and how many values it still lacks there.
   let at = 0;
   let missing = 1;
+  let announced = 0;
   return {
     protocol: 'Redis',
     measure(bytes) {
@@ -19,11 +21,15 @@ export function createRedisFraming(): Framing {
         if (value === 'unknown' || value === 'wrong') return value;
         at += value.size;
         missing += value.elements - 1;
-        if (missing > MAX_ELEMENTS) return 'wrong';
+        announced += value.elements;
+        if (announced > MAX_ELEMENTS) {
+          throw new CheckFailure(`the server announces ${announced} elements in one answer (limit ${MAX_ELEMENTS})`);
+        }
       }
       const length = at;
       at = 0;
       missing = 1;
+      announced = 0;
       return length;
     },
   };

@@ -1,14 +1,18 @@
 // Runs any check: the one deadline, the one try/catch and the one clean-up that all of them share.
 import type { CheckKind, CheckPlan, CheckSpec, CheckSpecs, ConstantSpec, Target } from '../config/model.ts';
 import { formatEndpoint } from '../config/model.ts';
+import { hideSecrets } from '../config/secrets.ts';
 import { CheckFailure } from '../errors.ts';
 import type { CheckClock, CheckContext, CheckResult, CheckServices, RunnableCheck } from './check.ts';
 import { CHECKS } from './index.ts';
 import { explain } from './reasons.ts';
-import { duration } from './text.ts';
+import { duration, printable } from './text.ts';
 
 /** The longest delay that a timer takes; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Characters of a reason. */
+const LONGEST_DETAIL = 1_000;
 
 /** Whoever pings keeps the time limit of each attempt by itself; when it does not, that is no fault of the server. */
 const PING_GRACE_MS = 2_000;
@@ -80,7 +84,8 @@ class PreparedCheck implements RunnableCheck {
     this.#dropped = dropped;
     const result = (outcome: CheckResult['outcome'], detail: string) => ({
       outcome,
-      detail,
+      // Each check sees to that by itself; none that forgets it does harm.
+      detail: printable(hideSecrets(detail), LONGEST_DETAIL),
       durationMs: clock.now() - startedAt,
     });
     try {

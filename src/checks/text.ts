@@ -7,6 +7,11 @@ export function printable(text: string, limit = 200): string {
   return cut.length < text.length ? `${shown}…` : shown;
 }
 
+/** Text of any length, its ends of lines and tabs as they are, everything else that `printable` escapes escaped. */
+export function visible(text: string): string {
+  return text.replace(/[^\P{C}\n\t]|[\p{Zl}\p{Zp}]/gu, escaped);
+}
+
 /** The start of a body between quotes: printable ASCII as it is, every other byte escaped, at most `limit` bytes. */
 export function quoted(bytes: Buffer, limit = 60): string {
   const start = bytes.toString('latin1', 0, limit).replace(/[^\x20-\x7e]/g, escaped);

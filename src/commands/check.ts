@@ -1,19 +1,19 @@
 // check: what is wrong with a configuration, and what it means. Touches nothing, and needs neither root nor a kernel.
-import { readFile } from 'node:fs/promises';
 import { explain } from '../config/explain.ts';
 import { formatExplained } from '../config/explain-format.ts';
 import type { Config } from '../config/model.ts';
 import { parse } from '../config/parse.ts';
-import { HIDDEN, hideSecrets } from '../config/secrets.ts';
-import { counted, errorCount, formatDiagnostics, type Loaded, loadText } from '../load.ts';
+import { HIDDEN, hideRequestSecrets, hideSecrets, hideSecretsInWords } from '../config/secrets.ts';
+import { counted, errorCount, formatDiagnostics, type Loaded, loadText, readConfiguration } from '../load.ts';
 import { VERSION } from '../version.ts';
 import { type Call, configPath, print } from './call.ts';
 
 /** Resolves with 0 when the configuration can be used, 2 when it has errors. Throws UsageError where there is no such file. */
 export async function check(call: Call): Promise<number> {
   const path = configPath(call);
-  const text = await readFile(path, 'utf8');
-  const loaded = await loadText(text, path, undefined, true, process.geteuid?.() === 0 ? 'daemon' : 'visitor');
+  const { text, mode } = await readConfiguration(path);
+  const looker = process.geteuid?.() === 0 ? 'daemon' : 'visitor';
+  const loaded = await loadText(text, path, undefined, true, looker, mode);
   await print(report(loaded, text, call));
   return loaded.config === undefined ? 2 : 0;
 }
@@ -58,7 +58,13 @@ function withoutSecrets(config: Config): unknown {
     JSON.stringify(config, (key, value) => {
       if ((key === 'password' || key === 'secret') && value !== '') return HIDDEN;
       if (key === 'receive') return hideSecrets(value.text);
-      return typeof value === 'string' ? hideSecrets(value) : value;
+      if (isWords(value)) return hideSecretsInWords(value);
+      if (typeof value !== 'string') return value;
+      return key === 'request' ? hideRequestSecrets(value) : hideSecrets(value);
     }),
   );
+}
+
+function isWords(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((word) => typeof word === 'string');
 }

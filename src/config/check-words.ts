@@ -13,7 +13,7 @@ import {
   type TlsSpec,
 } from './model.ts';
 import type { Pattern } from './perl-regex.ts';
-import { hideSecrets } from './secrets.ts';
+import { hideRequestSecrets, hideSecrets } from './secrets.ts';
 
 type SpecOf<K extends CheckSpec['kind']> = Extract<CheckSpec, { kind: K }>;
 type Words = { readonly [K in CheckSpec['kind']]: (spec: SpecOf<K>, target: Target) => string };
@@ -49,7 +49,7 @@ const WORDS: Words = {
   pgsql: (spec, target) => sql('PostgreSQL', spec, target),
   oracle: (spec, target) => sql('Oracle', spec, target),
   redis: (spec, target) =>
-    `Redis command ${hideSecrets(spec.command.join(' '))} to ${at(target)}, database ${spec.database}` +
+    `Redis command ${hideRequestSecrets(spec.command.join(' '))} to ${at(target)}, database ${spec.database}` +
     `${spec.user === undefined ? '' : `, as ${spec.user}`}${spec.password === undefined ? '' : ', with a password'}` +
     `${answer(spec.receive)}${within(spec)}`,
   dns: (spec, target) =>
@@ -81,7 +81,7 @@ function ldap(spec: LdapSpec, target: Target): string {
 }
 
 function simpletcp(spec: SimpleTcpSpec, target: Target): string {
-  const sent = spec.request === '' ? 'nothing' : JSON.stringify(hideSecrets(spec.request));
+  const sent = spec.request === '' ? 'nothing' : JSON.stringify(hideRequestSecrets(spec.request));
   return `sends ${sent} to ${at(target)} over ${spec.transport.toUpperCase()}${answer(spec.receive)}${within(spec)}`;
 }
 

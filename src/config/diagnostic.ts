@@ -1,4 +1,5 @@
 // How a mistake in a configuration is told: where it is, what it says there, what was expected, what to do.
+import { hideSecrets } from './secrets.ts';
 
 /** A stretch of one line. Lines and columns count from 1. */
 export interface Place {
@@ -6,6 +7,9 @@ export interface Place {
   readonly column: number;
   readonly length: number;
 }
+
+/** For what is not about what the file says, but about the file. */
+export const WHOLE_FILE: Place = { line: 0, column: 0, length: 0 };
 
 /** Something a person should know about a configuration; an error keeps it from being used. */
 export interface Diagnostic extends Place {
@@ -69,7 +73,7 @@ function diagnostic(severity: Diagnostic['severity'], place: Place, message: str
     line,
     column,
     length,
-    message: brief(message),
+    message: brief(message.replace(/"[^"]*"/g, (quote) => `"${hideSecrets(quote.slice(1, -1))}"`)),
     ...(hint === undefined ? {} : { hint: brief(hint) }),
   };
 }
@@ -91,7 +95,8 @@ export interface FormatOptions {
 export function formatDiagnostic(found: Diagnostic, { file, lines, color = false }: FormatOptions): string {
   const paint = (code: string, text: string): string => (color ? `\x1b[${code}m${text}\x1b[0m` : text);
   const tone = found.severity === 'error' ? '31' : '33';
-  const head = `${paint('1', `${file}:${found.line}:${found.column}:`)} ${paint(`1;${tone}`, `${found.severity}:`)} ${found.message}`;
+  const where = found.line === WHOLE_FILE.line ? `${file}:` : `${file}:${found.line}:${found.column}:`;
+  const head = `${paint('1', where)} ${paint(`1;${tone}`, `${found.severity}:`)} ${found.message}`;
   const source = lines[found.line - 1];
   const out = [head];
   if (source !== undefined) {

@@ -17,7 +17,7 @@ import {
   virtualName,
 } from './model.ts';
 import type { Draft, DraftVirtual } from './parse.ts';
-import { HIDDEN, hideSecrets } from './secrets.ts';
+import { HIDDEN, hideRequestSecrets, hideSecrets } from './secrets.ts';
 import type { FallbackText, RealText } from './server-values.ts';
 import { type ServiceName, serviceByPort, serviceOf } from './services.ts';
 
@@ -93,12 +93,14 @@ function written(name: DirectiveName, place: Place, source: string[]) {
   const text = source[place.line - 1]?.slice(place.column - 1, place.column - 1 + place.length) ?? '';
   if (name === 'supervised' && text === name) return 'yes';
   if (directive(name)?.secret) return `"${HIDDEN}"`;
-  const hidden = hideSecrets(text);
+  const hidden = name === 'request' ? hideRequestSecrets(text) : hideSecrets(text);
   if (hidden === text) return text;
   // A pattern or command cut off in the middle might not be one any more.
   if (name === 'receive') return '".*"';
-  const [lead] = /^"?[^"']*$/.exec(hidden) ?? [`"${HIDDEN}`];
-  return `${lead.startsWith('"') ? '' : '"'}${lead}"`;
+  if (!hidden.endsWith(HIDDEN)) return hidden;
+  // Up to a quote, which would be open from there on.
+  const [lead = ''] = /^"?[^"']*/.exec(hidden) ?? [];
+  return `${lead.startsWith('"') ? '' : '"'}${lead.endsWith(HIDDEN) ? lead : lead + HIDDEN}"`;
 }
 
 /** Servers are not shown with the options, and two directives are only shown when somebody gave them. */
@@ -276,7 +278,7 @@ function realValue(
   const strings =
     text.request === undefined && text.receive === undefined
       ? []
-      : [`"${hideSecrets(text.request?.text ?? '')}","${hiddenPattern(text.receive?.text ?? '')}"`];
+      : [`"${hideRequestSecrets(text.request?.text ?? '')}","${hiddenPattern(text.receive?.text ?? '')}"`];
   const limits = upperThreshold > 0 ? [`l:${lowerThreshold}`, `u:${upperThreshold}`] : [];
   return [server, forwarding, weight, ...strings, ...limits].join(' ');
 }

@@ -10,6 +10,7 @@ import {
   REPLACED,
 } from './directives.ts';
 import { type ConfigLine, readLines, splitLines } from './lines.ts';
+import { HIDDEN, hideRequestSecrets, hideSecrets } from './secrets.ts';
 import type { VirtualText } from './server-values.ts';
 import { nearest } from './suggest.ts';
 import { placeOf } from './values.ts';
@@ -149,6 +150,9 @@ function maskSecret(line: string): string {
     row === undefined
       ? SECRETIVE.test(line.split('=', 1)[0] ?? '') || directive(nearest(name, Object.keys(DIRECTIVES)) ?? '')?.secret
       : row.secret;
-  if (hidden) return `${lead}${row !== undefined || equals.endsWith('=') ? name + equals : ''} ********`;
-  return line.replace(/((?:pass|pwd|secret)[\w-]*\s*=).*/i, '$1 ********');
+  if (hidden) return `${lead}${row !== undefined || equals.endsWith('=') ? name + equals : ''} ${HIDDEN}`;
+  // Not the name itself: statustoken = is the path of a file.
+  const before = row === undefined ? 0 : lead.length + name.length + equals.length;
+  const hide = /^(request|real6?)$/.test(name) ? hideRequestSecrets : hideSecrets;
+  return line.slice(0, before) + hide(line.slice(before), ` ${HIDDEN}`);
 }

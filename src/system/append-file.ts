@@ -1,8 +1,7 @@
 // Lines for a file that others rotate, move and delete as they like: it is opened for each batch, as ldirectord does for each line.
-import { constants } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
 import type { LineSink } from '../log.ts';
+import { appendFlags } from './append-flags.ts';
 
 /** A line waits this long for company. */
 const GATHER_MS = 100;
@@ -88,7 +87,7 @@ export class AppendFile implements LineSink {
     this.#pending = [];
     let written = 0;
     try {
-      const file = await open(this.path, await flagsFor(this.path), 0o644);
+      const file = await open(this.path, await appendFlags(this.path), 0o644);
       try {
         while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten;
       } finally {
@@ -104,12 +103,4 @@ export class AppendFile implements LineSink {
     this.#pendingBytes -= written;
     if (written < bytes.length) this.#pending.unshift(bytes.subarray(written));
   }
-}
-
-/** A named pipe that nobody reads does not hold us up; where everybody may put a symbolic link, none is followed. */
-async function flagsFor(path: string): Promise<number> {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants;
-  const { mode } = await stat(dirname(path));
-  const forEverybody = (mode & 0o002) !== 0;
-  return O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | (forEverybody ? O_NOFOLLOW : 0);
 }

@@ -1,13 +1,14 @@
 // Runs a program: no shell, bounded output, and an abort that reaches its children too.
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { environmentForOthers } from './environment.ts';
 
 export interface CommandRunOptions {
   /** Stops the command's whole process group: TERM, and KILL `killAfterMs` later to what is left of it. */
   readonly signal: AbortSignal;
   /** Standard input; empty (/dev/null) when absent. */
   readonly input?: string;
-  /** The whole environment; ours when absent. */
+  /** The whole environment; what others get of ours when absent. */
   readonly env?: NodeJS.ProcessEnv;
   /** How much of the end of each of standard output and standard error is kept; all of it is read. Default 64 KiB. */
   readonly maxOutputBytes?: number;
@@ -59,14 +60,14 @@ export class Commands {
  * started, and with the signal's reason when that is aborted already.
  */
 export async function runCommand(argv: readonly string[], options: CommandRunOptions): Promise<CommandOutcome> {
-  const { signal, input, env, maxOutputBytes = 65536, killAfterMs = 1000, leaveChildren = false, onOutput } = options;
+  const { signal, input, maxOutputBytes = 65536, killAfterMs = 1000, leaveChildren = false, onOutput } = options;
   signal.throwIfAborted();
   const [program = '', ...args] = argv;
   // Detached: a process group of its own, so that its children can be stopped with it.
   const child = spawn(program, args, {
     detached: true,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    ...(env === undefined ? {} : { env }),
+    env: options.env ?? environmentForOthers(),
   });
   const stdout = collect(child.stdout, maxOutputBytes, (chunk) => onOutput?.('stdout', chunk));
   const stderr = collect(child.stderr, maxOutputBytes, (chunk) => onOutput?.('stderr', chunk));

@@ -1,5 +1,7 @@
 // The kernel's table through ipvsadm: one process for a batch of edits, one to read.
 import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { printable } from '../checks/text.ts';
 import { IpvsError, messageOf } from '../errors.ts';
 import { type Edit, editLine } from '../ipvs/edit.ts';
 import type { Kernel, ReadOptions } from '../ipvs/kernel.ts';
@@ -14,6 +16,14 @@ const TIMEOUT_MS = 10_000;
 const STATISTICS_TIMEOUT_MS = 3_000;
 /** Room for the largest table: about 60 bytes a server, 90 with its statistics. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** TERM and then KILL end a stuck one within a second; what is there after so long cannot be ended. */
+const UNENDING_MS = 2_000;
+const HELD_UP_MS = 100;
+/** What is passed on of a complaint: so much of it, and of a line of it. */
+const MAX_SAID = 64 * 1024;
+const MAX_SAID_LINE = 240;
+const MAX_LISTED = 10;
+const LISTING = '/proc/net/ip_vs';
 
 interface Running {
   readonly input?: string;
@@ -23,11 +33,19 @@ interface Running {
 export class IpvsadmKernel implements Kernel {
   readonly #program: string;
   readonly #timeoutMs: number;
+  readonly #listing: string;
+  readonly #runCommand: typeof runCommand;
+  /** Whether there has been a listing: then there is the module, and none without it. */
+  #wasListed = false;
+  /** Calls that could not even be killed, until they are over: one of them may yet make a change. */
+  readonly #unending = new Set<string>();
 
-  /** `program`: name or path of ipvsadm. */
-  constructor(program = 'ipvsadm', timeoutMs = TIMEOUT_MS) {
+  /** `program`: name or path of ipvsadm; `listing`: where the kernel shows its table. */
+  constructor(program = 'ipvsadm', timeoutMs = TIMEOUT_MS, { listing = LISTING, run = runCommand } = {}) {
     this.#program = program;
     this.#timeoutMs = timeoutMs;
+    this.#listing = listing;
+    this.#runCommand = run;
   }
 
   async read({ thresholds }: ReadOptions): Promise<Table> {
@@ -36,14 +54,21 @@ export class IpvsadmKernel implements Kernel {
       this.#list(['-Sn']),
       thresholds ? this.#list(['-Ln', '--thresholds']) : '',
     ]);
-    return parseSave(save, parseThresholds(limits));
+    try {
+      return parseSave(save, parseThresholds(limits));
+    } catch (error) {
+      throw new IpvsError(printable(messageOf(error), MAX_SAID_LINE), { cause: error });
+    }
   }
 
   async list(): Promise<Listing | undefined> {
     try {
-      return parseProcListing(await readFile('/proc/net/ip_vs', 'latin1'));
-    } catch {
-      return undefined;
+      const text = await readFile(this.#listing, 'latin1');
+      this.#wasListed = true;
+      return parseProcListing(text);
+    } catch (error) {
+      const isGone = this.#wasListed && (error as NodeJS.ErrnoException).code === 'ENOENT';
+      return isGone ? NOTHING_LISTED : undefined;
     }
   }
 
@@ -56,7 +81,7 @@ export class IpvsadmKernel implements Kernel {
     if (edits.length === 0) return [];
     const input = `${edits.map(editLine).join('\n')}\n`;
     const { stdout, stderr, code, signal } = await this.#run(['-R'], { input });
-    const complaints = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
+    const complaints = linesOf(`${stdout}\n${stderr}`);
     if (code === 0 || complaints.length > 0) return complaints;
     return [`${this.#program} -R ended with ${signal ?? `status ${code}`}`];
   }
@@ -64,27 +89,76 @@ export class IpvsadmKernel implements Kernel {
   async #list(args: readonly string[], timeoutMs?: number): Promise<string> {
     const { stdout, stderr, code, signal } = await this.#run(args, { timeoutMs });
     if (code === 0) return stdout;
-    const said = stderr.trim() || stdout.trim() || `ended with ${signal ?? `status ${code}`}`;
+    const lines = [stderr, stdout]
+      .map(linesOf)
+      .find(({ length }) => length > 0)
+      ?.slice(0, MAX_LISTED);
+    const said = lines?.join('\n') ?? `ended with ${signal ?? `status ${code}`}`;
     throw new IpvsError(`"${this.#program} ${args.join(' ')}" failed: ${said}${hint(said)}`);
   }
 
   async #run(args: readonly string[], { input, timeoutMs = this.#timeoutMs }: Running = {}) {
+    const call = `"${this.#program} ${args.join(' ')}"`;
+    const [unending] = this.#unending;
+    if (unending !== undefined)
+      throw new IpvsError(
+        `${unending} still waits in the kernel and cannot be ended; nothing else is tried before it is over (dmesg may say what it waits for)`,
+      );
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const options = { signal, maxOutputBytes: MAX_OUTPUT_BYTES, ...(input === undefined ? {} : { input }) };
-      const result = await runCommand([this.#program, ...args], options);
-      if (signal.aborted)
-        throw new IpvsError(`"${this.#program} ${args.join(' ')}" gave no answer within ${timeoutMs / 1000} s`);
+      const running = this.#runCommand([this.#program, ...args], options);
+      const result = await endOf(running, timeoutMs + UNENDING_MS);
+      if (result === undefined) {
+        const over = () => this.#unending.delete(call);
+        this.#unending.add(call);
+        running.then(over, over);
+      }
+      // Of one that ended well the answer is whole, also where we were held up for longer than it had.
+      if (result === undefined || (signal.aborted && result.code !== 0))
+        throw new IpvsError(`${call} gave no answer within ${timeoutMs / 1000} s`);
       return result;
     } catch (error) {
       if (error instanceof IpvsError) throw error;
-      const missing =
-        (error as NodeJS.ErrnoException).code === 'ENOENT'
-          ? '; install the package ipvsadm, or name it with --ipvsadm PATH'
-          : '';
-      throw new IpvsError(`cannot run ${this.#program}: ${messageOf(error)}${missing}`, { cause: error });
+      const { code = '' } = error as NodeJS.ErrnoException;
+      throw new IpvsError(`cannot run ${this.#program}: ${messageOf(error)}${CANNOT_RUN[code] ?? ''}`, {
+        cause: error,
+      });
     }
   }
+}
+
+const NOTHING_LISTED: Listing = new Map();
+
+const CANNOT_RUN: Readonly<Record<string, string>> = {
+  ENOENT: '; install the package ipvsadm, or name it with --ipvsadm PATH',
+  EACCES:
+    '; it is there, but may not be run: look at its mode (chmod 755) and at how its file system is mounted (noexec)',
+};
+
+/** What it resolves with, or undefined when it has not some time after `limitMs`. */
+async function endOf<T>(running: Promise<T>, limitMs: number): Promise<T | undefined> {
+  const limit = new AbortController();
+  const { signal } = limit;
+  const late = pause(limitMs, undefined, { signal })
+    // After the loop was held up a timer comes before what is there to be read.
+    .then(() => pause(HELD_UP_MS, undefined, { signal }))
+    .catch(() => undefined);
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    limit.abort();
+  }
+}
+
+/** What was said, a line at a time, printable; one that comes again is counted. */
+function linesOf(said: string): string[] {
+  const times = new Map<string, number>();
+  for (const line of said.slice(0, MAX_SAID).split('\n')) {
+    const text = line.trim();
+    if (text !== '') times.set(text, (times.get(text) ?? 0) + 1);
+  }
+  return [...times].map(([text, count]) => printable(text, MAX_SAID_LINE) + (count > 1 ? ` (${count} times)` : ''));
 }
 
 function hint(said: string): string {

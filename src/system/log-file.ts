@@ -1,8 +1,10 @@
 // A log file that survives rotation without a signal: when its path names another file, or none, it is opened again.
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { SonicBoom } from 'sonic-boom';
 import type { LineSink } from '../log.ts';
+import { appendFlagsIn, isForEverybody } from './append-flags.ts';
 
 /** How often the path is looked at. */
 const LOOK_EVERY_MS = 1_000;
@@ -14,7 +16,7 @@ const CLOSE_WAIT_MS = 1_000;
 /** Opens `path` for appending, as a line sink that never blocks. Throws a system error when it cannot be opened. */
 export function openLogFile(path: string, lookEveryMs = LOOK_EVERY_MS): LineSink {
   // Opened here first: the stream would report the failure only later.
-  const first = openSync(path, 'a', 0o640);
+  const first = openSync(path, appendFlagsIn(statSync(dirname(path))), 0o640);
   let inode: number | undefined = fstatSync(first).ino;
   closeSync(first);
   const stream = new SonicBoom({ dest: path, append: true, sync: false, maxLength: MAX_PENDING_BYTES, mode: 0o640 });
@@ -31,8 +33,11 @@ export function openLogFile(path: string, lookEveryMs = LOOK_EVERY_MS): LineSink
       ({ ino }) => ino,
       () => undefined,
     );
+    if (found !== undefined && found === inode) return;
+    // The stream opens by name and follows links: the lines stay where they are until the link is gone.
+    if (await isForeignLink(path)) return;
     if (closed) return;
-    if (found === undefined || found !== inode) stream.reopen();
+    stream.reopen();
     inode = found;
   };
   const timer = setInterval(() => void look(), lookEveryMs).unref();
@@ -67,4 +72,11 @@ export function openLogFile(path: string, lookEveryMs = LOOK_EVERY_MS): LineSink
       });
     },
   };
+}
+
+/** Whether a symbolic link stands there that anybody may have put there. */
+async function isForeignLink(path: string): Promise<boolean> {
+  const link = await lstat(path).catch(() => undefined);
+  if (!link?.isSymbolicLink()) return false;
+  return stat(dirname(path)).then(isForEverybody, () => false);
 }

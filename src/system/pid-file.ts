@@ -61,7 +61,9 @@ export async function claim(
 /** Writes the file under another name and moves it there, so that nobody ever reads half of it. Stays open. */
 async function writeInPlace(path: string): Promise<FileHandle> {
   const temporary = `${path}.${process.pid}`;
-  const file = await open(temporary, 'w', 0o644);
+  // Its name can be guessed: what somebody else has put there, a link to another file perhaps, is not written to.
+  await rm(temporary, { force: true });
+  const file = await open(temporary, 'wx', 0o644);
   try {
     await file.writeFile(`${process.pid}\n`);
     await rename(temporary, path);

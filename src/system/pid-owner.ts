@@ -1,6 +1,6 @@
 // Whose a pid file is: it is only believed while the process it names holds that very file open. Read at once and not in the
 // background, because that is all that a status does, and starting node's threads for it would cost as much again.
-import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** `stale`: the file names a process that is gone, or another program that got its number. */
@@ -37,7 +37,13 @@ function mayWriteIn(directory: string): boolean {
 export function readOwner(path: string): Owner {
   let text: string;
   try {
-    text = readFileSync(path, 'latin1');
+    // Without waiting for anybody, should it be a pipe.
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      text = readFileSync(file, 'latin1');
+    } finally {
+      closeSync(file);
+    }
   } catch {
     return { state: 'none' };
   }

@@ -1,6 +1,7 @@
 // Collects the pings that are asked for at about the same time into one fping process; where fping cannot be used, one ping each.
 import { setMaxListeners } from 'node:events';
 import { CannotCheck } from '../errors.ts';
+import { environmentForOthers } from './environment.ts';
 import { FPING_SPACING_MS, fping, type PingAnswer, type PingRun, plainPing, Unusable } from './ping-programs.ts';
 
 /** A ping that comes alone waits this long for company. */
@@ -55,7 +56,7 @@ export class Pinger {
 
   constructor({ env = process.env, graceMs = GRACE_MS, retryMs = RETRY_MS, trace = () => {} }: PingerOptions = {}) {
     // What the programs say is read, so it must be in English.
-    this.#options = { env: { ...env, LC_ALL: 'C' }, graceMs, retryMs, trace };
+    this.#options = { env: { ...environmentForOthers(env), LC_ALL: 'C' }, graceMs, retryMs, trace };
   }
 
   /**

@@ -2,6 +2,7 @@
 // because node cannot send datagrams to a unix socket.
 import { messageOf } from '../errors.ts';
 import { runCommand } from './command.ts';
+import { environmentForOthers } from './environment.ts';
 
 const TIMEOUT_MS = 5_000;
 
@@ -31,7 +32,7 @@ export function serviceManager({
   onTrouble,
   program = 'systemd-notify',
 }: ServiceManagerOptions): ServiceManager | undefined {
-  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: pid, ...others } = env;
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: pid } = env;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
   if (socket === undefined) return undefined;
   const isWatched = usec !== undefined && Number(usec) > 0 && (pid === undefined || Number(pid) === process.pid);
@@ -43,7 +44,7 @@ export function serviceManager({
     while (waiting.size > 0) {
       const words = [...waiting.values()];
       waiting.clear();
-      const trouble = await notify([program, ...words], { ...others, NOTIFY_SOCKET: socket });
+      const trouble = await notify([program, ...words], { ...environmentForOthers(env), NOTIFY_SOCKET: socket });
       if (trouble !== undefined && !isTroubled) onTrouble(trouble);
       isTroubled = trouble !== undefined;
     }

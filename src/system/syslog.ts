@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Level, LineSink } from '../log.ts';
 import { runCommand } from './command.ts';
+import { environmentForOthers } from './environment.ts';
 
 /** syslog(3) numbers. */
 const SEVERITIES: Readonly<Record<Level, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
@@ -173,7 +174,8 @@ class Syslog implements LineSink {
     let child: ChildProcess;
     try {
       // Detached: a ^C or a hang-up of the terminal is not for it.
-      child = spawn(this.#program, this.#args, { detached: true, stdio: ['pipe', 'ignore', 'pipe'] });
+      const env = environmentForOthers();
+      child = spawn(this.#program, this.#args, { detached: true, stdio: ['pipe', 'ignore', 'pipe'], env });
     } catch (error) {
       this.#ended(messageOf(error));
       return;

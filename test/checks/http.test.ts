@@ -130,6 +130,22 @@ describe('down', () => {
       endless('HTTP/1.1 200 ', Buffer.alloc(10_000, 'O')),
       "the answer's header is over 64 KiB",
     ],
+    [
+      'announcements without an end',
+      endless('', Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'.repeat(500))),
+      'no answer within the first 64 KiB',
+    ],
+    ['empty lines without an end', endless('', Buffer.alloc(10_000, '\r\n')), 'no answer within the first 64 KiB'],
+    [
+      'trailers without an end',
+      endless('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n', Buffer.from('T: x\r\n'.repeat(500))),
+      'the answer does not end (its trailers)',
+    ],
+    [
+      'a chunk extension without an end',
+      endless('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;', Buffer.alloc(65_536, 'x')),
+      'the answer does not end (over 64 MiB)',
+    ],
   ])('%s', async (_name, answer, reason) => {
     const server = await listen(answer);
     const { outcome, detail } = await check(server.target, httpSpec());

@@ -20,11 +20,12 @@ sip     5060/tcp
 sip     5060/udp
 `;
 
+const addressesOf = (host: string): readonly string[] => (Object.hasOwn(HOSTS, host) ? (HOSTS[host] ?? []) : []);
 const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
 /** For resolve. */
 export const names: Names = {
-  address: ({ host, family }) => HOSTS[host]?.find((address) => familyOf(address) === family),
+  address: ({ host, family }) => addressesOf(host).find((address) => familyOf(address) === family),
   port: parseServices(SERVICES),
   authorities: (file = '/etc/ssl/certs/ca-certificates.crt') =>
     file.includes('missing')
@@ -34,7 +35,7 @@ export const names: Names = {
 
 /** For load. */
 export const lookups: Lookups = {
-  resolveHost: async (host) => (HOSTS[host] ?? []).map((address) => ({ address, family: familyOf(address) })),
+  resolveHost: async (host) => addressesOf(host).map((address) => ({ address, family: familyOf(address) })),
   readServices: async () => SERVICES,
   readAuthorities: (file = '/etc/ssl/certs/ca-certificates.crt') =>
     Promise.reject(new Error(`cannot read the authorities in ${file}: no such file or directory`)),

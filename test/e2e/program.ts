@@ -54,7 +54,8 @@ export class Site {
   }
 
   configure(text: string, logFile = this.logFile): void {
-    writeFileSync(this.config, `logfile = "${logFile}"\n${text}`);
+    // Whatever the umask: one that others may change is warned of.
+    writeFileSync(this.config, `logfile = "${logFile}"\n${text}`, { mode: 0o644 });
   }
 
   /** Our grammar: `start -f CONFIG`. */
