@@ -12,7 +12,8 @@ const LOADED_LATER = {
   mysql2: "export { createConnection } from 'mysql2';",
   nodemailer: "export { createTransport } from 'nodemailer';",
   pg: "export { Client, Query } from 'pg';",
-  undici: "import Client from 'undici/lib/dispatcher/client.js'; export { Client };",
+  // Not imported: what a module exports is copied by its names, and this is a buffer of 54,000.
+  'llhttp-wasm': "export const bytes = require('undici/lib/llhttp/llhttp-wasm.js');",
   pino: "export { pino } from 'pino';",
   'pino-pretty': "export { prettyFactory } from 'pino-pretty';",
   'prom-client': [
@@ -45,7 +46,7 @@ const options = {
   metafile: true,
 };
 
-/** Leaves `import('./actions.ts')`, `import('undici')` and the like to the files beside the program. */
+/** Leaves `import('./actions.ts')`, `import('pino')` and the like to the files beside the program. */
 const loadLater = {
   name: 'load-later',
   setup({ onResolve, onLoad }) {
@@ -54,6 +55,7 @@ const loadLater = {
       kind === 'dynamic-import' ? { path: './web.cjs', external: true } : undefined,
     );
     onResolve({ filter: /\/page\/page\.ts$/ }, () => ({ path: './page.cjs', external: true }));
+    onResolve({ filter: /\/llhttp-wasm\.ts$/ }, () => ({ path: './llhttp-wasm.cjs', external: true }));
     onResolve({ filter: /^[\w-]+$/ }, ({ path }) =>
       Object.hasOwn(LOADED_LATER, path) ? { path: `./${path}.cjs`, external: true } : undefined,
     );

@@ -73,7 +73,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'checks/': {
     ours: ['checks/', 'config/model.ts', 'config/perl-regex.ts', 'config/secrets.ts', 'errors.ts'],
     others: [
-      ...['dns-packet', 'ioredis', 'mysql2', 'oracledb', 'pg', 'undici'],
+      ...['dns-packet', 'ioredis', 'mysql2', 'oracledb', 'pg', 'undici/lib/llhttp/'],
       ...[
         'node:async_hooks',
         'node:crypto',

@@ -1,23 +1,15 @@
-// One HTTP request and its answer over a connection of their own, by undici: how bytes become an answer, and how many are kept.
-import type { Socket } from 'node:net';
-import type { Client, Dispatcher } from 'undici';
-import { CheckFailure } from '../errors.ts';
+// One HTTP request and its answer over a connection of their own: how bytes become an answer, and how many are kept.
+import { CannotCheck, CheckFailure } from '../errors.ts';
 import type { CheckContext } from './check.ts';
-import { createHeadGate, MAX_HEAD_BYTES } from './http-head.ts';
-import { codeOf } from './reasons.ts';
+import { createHeadGate, fieldOf } from './http-head.ts';
+import { loadParser } from './llhttp.ts';
 import { openSocket, type Peer } from './socket.ts';
-import { byteCount } from './text.ts';
+import { byteCount, quoted } from './text.ts';
 
 /** How much of a body is kept and matched. */
 export const KEPT_BODY_BYTES = 1024 * 1024;
 /** An answer that is longer than this, chunks' sizes and trailers too, is taken for one that never ends. */
 const MAX_BYTES = 64 * KEPT_BODY_BYTES;
-/**
- * As much as the parser gets at once. It cannot be stopped within: of a flood of trailers that is over its limit it makes an error for
- * each line to come.
- */
-const PIECE_BYTES = 4096;
-
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
   /** A path with a leading slash, or for a proxy an absolute URL. */
@@ -39,172 +31,75 @@ export interface HttpAnswer {
   readonly cutShort: boolean;
 }
 
-/** Asks a peer over a connection of its own. Rejects with a CheckFailure in words, or with the system's or undici's error. */
+/** Asks a peer over a connection of its own. Rejects with a CheckFailure in words, or with the system's error. */
 export async function exchange(peer: Peer, request: HttpRequest, ctx: CheckContext): Promise<HttpAnswer> {
-  const { method, path, host, authorization } = request;
-  const headers = ['host', host, 'user-agent', 'tsdirectord', 'accept', '*/*', 'accept-encoding', 'identity'];
-  if (authorization !== undefined) headers.push('authorization', authorization);
-  const lane = idle.pop() ?? (await Lane.create());
-  let isIdle = false;
-  ctx.defer(() => {
-    if (!isIdle) lane.close();
-  });
-  const answer = await new Promise<HttpAnswer>((resolve, reject) => {
-    const { begin, handler } = createExchange(resolve, reject);
-    lane.dispatch({ method, path, headers }, handler, async () => {
-      try {
-        return begin(await openSocket(peer, ctx), ctx);
-      } catch (error) {
-        // Told here: of some errors (a certificate for another name) undici says nothing, and connects again.
-        reject(error as Error);
-        throw error;
-      }
-    });
-  });
-  // Closed at the deadline it may end an answer, too.
-  if (!lane.isClosed && idle.length < MOST_IDLE) {
-    isIdle = true;
-    idle.push(lane);
-  }
-  return answer;
-}
-
-/** How many lanes wait for their next request: about as many as are busy at once where many servers answer quickly. */
-const MOST_IDLE = 16;
-// A cache and nothing else: an undici Client costs half as much again as an exchange, and 50 kB for as long as it is kept, so that
-// one for each of thousands of servers is too many. An idle one has no connection.
-const idle: Lane[] = [];
-
-/** An undici Client that asks one peer after the other. */
-class Lane {
-  readonly #client: Client;
-  /** Set for each request, taken when undici wants its connection; one request is under way at a time. */
-  #connection: (() => Promise<Socket>) | undefined;
-
-  private constructor(UndiciClient: typeof Client) {
-    this.#client = new UndiciClient('http://real', {
-      pipelining: 0,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxHeaderSize: 2 * MAX_HEAD_BYTES,
-      connect: (_options, callback) => {
-        const open = this.#connection ?? (() => Promise.reject(new CheckFailure('connection closed')));
-        this.#connection = undefined;
-        open().then(
-          (socket) => callback(null, socket),
-          (error: Error) => callback(error, null),
-        );
-      },
-    });
-  }
-
-  /** Loading undici costs more than many checks: only a configuration that has an HTTP check pays for it. */
-  static async create(): Promise<Lane> {
-    const undici = await import('undici');
-    return new Lane(undici.Client);
-  }
-
-  dispatch(
-    request: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
-    connection: () => Promise<Socket>,
-  ): void {
-    this.#connection = connection;
-    this.#client.dispatch(request, handler);
-  }
-
-  get isClosed(): boolean {
-    return this.#client.destroyed;
-  }
-
-  close(): void {
-    void this.#client.destroy();
-  }
-}
-
-function createExchange(resolve: (answer: HttpAnswer) => void, reject: (error: Error) => void) {
-  const gate = createHeadGate();
-  const body = createBody();
+  const text = requestText(request);
+  const createParser = await loadParser();
+  const socket = await openSocket(peer, ctx);
   let received = 0;
-  let head: Pick<HttpAnswer, 'status' | 'statusText' | 'location'> | undefined;
-  let lengthTold = false;
-  let reset: Error | undefined;
-
-  function begin(socket: Socket, ctx: CheckContext): Socket {
-    ctx.progress(() => `connected, sent the request, got ${byteCount(received)}`);
-    socket.on('error', (error) => {
-      if (codeOf(error) === 'ECONNRESET') reset = error;
+  ctx.progress(() => `connected, sent the request, got ${byteCount(received)}`);
+  return new Promise((resolve, reject) => {
+    const gate = createHeadGate();
+    const body = createBody();
+    let head: Pick<HttpAnswer, 'status' | 'statusText' | 'location'> | undefined;
+    const parser = createParser({
+      onHead(status) {
+        head = headOf(status, gate.lines);
+        // 101, which nobody has asked for, is no answer that goes on.
+        return request.method === 'GET' && status >= 200;
+      },
+      onBody: (bytes) => body.add(bytes),
     });
-    const destroy = socket.destroy.bind(socket);
-    socket.destroy = (error?: Error) => {
-      // So undici ends each exchange; node reads the stack, and V8 would put it into words, which takes a tenth of a check.
-      if (error !== undefined && codeOf(error) === 'UND_ERR_INFO') error.stack = '';
-      return destroy(error);
+    ctx.defer(() => parser.free());
+    const finish = (cutShort: boolean): void => {
+      if (head !== undefined) resolve({ ...head, body: body.kept(), bodyBytes: body.total(), cutShort });
     };
-    const read = socket.read.bind(socket);
-    const piece = (): Buffer | null =>
-      socket.destroyed ? null : read(Math.min(socket.readableLength, PIECE_BYTES) || undefined);
-    socket.read = () => {
-      try {
-        for (let chunk = piece(); chunk !== null; chunk = piece()) {
-          received += chunk.length;
-          if (received > MAX_BYTES) {
-            throw new CheckFailure(`the answer does not end (over ${MAX_BYTES / KEPT_BODY_BYTES} MiB)`);
-          }
-          const passed = gate.pass(chunk);
-          if (passed !== null) return passed;
-        }
-      } catch (error) {
-        socket.destroy(error as Error);
-      }
-      return null;
-    };
-    return socket;
-  }
-
-  function finish(cutShort: boolean): void {
-    // undici lets a reset pass for the end of a body whose length was not told. A server that resets is not healthy.
-    if (reset !== undefined) reject(reset);
-    else if (head === undefined) reject(new Error('undici ended an answer that it had not begun'));
-    else resolve({ ...head, body: body.kept(), bodyBytes: body.total(), cutShort });
-  }
-
-  const handler: Dispatcher.DispatchHandler = {
-    onRequestStart() {},
-    onResponseStart(_controller, status, headers, statusText = '') {
-      const location = Array.isArray(headers.location) ? headers.location[0] : headers.location;
-      head = { status, statusText, ...(location === undefined ? {} : { location }) };
-      lengthTold = headers['content-length'] !== undefined;
-    },
-    onResponseData(_controller, chunk) {
-      body.add(chunk);
-    },
-    onResponseEnd() {
-      finish(false);
-    },
-    onResponseError(_controller, error) {
-      const code = codeOf(error);
-      const closed = code === 'UND_ERR_SOCKET';
-      const mismatch = code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
-      if (reset !== undefined) reject(reset);
+    /** The server has closed the connection, and nothing more can come. */
+    const end = (): void => {
+      if (parser.end()) finish(false);
       // As ldirectord: what came before the server closed counts, whatever length it had announced.
-      else if (lengthTold && (closed || mismatch)) finish(true);
-      else if (closed) reject(new CheckFailure(closedAfter(received), { cause: error }));
-      else if (mismatch || error.name === 'HTTPParserError') reject(broken(error));
-      else if (code === 'UND_ERR_HEADERS_OVERFLOW') reject(new CheckFailure(TRAILERS_WITHOUT_END, { cause: error }));
-      else reject(error);
-    },
-  };
-  return { begin, handler };
+      else if (fieldOf(gate.lines, 'content-length') !== undefined) finish(true);
+      else reject(new CheckFailure(closedAfter(received)));
+    };
+    socket.on('error', reject);
+    socket.on('end', end);
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      try {
+        if (received > MAX_BYTES)
+          throw new CheckFailure(`the answer does not end (over ${MAX_BYTES / KEPT_BODY_BYTES} MiB)`);
+        const passed = gate.pass(chunk);
+        if (passed === null || !parser.parse(passed)) return;
+        socket.off('end', end);
+        finish(false);
+      } catch (error) {
+        reject(error);
+      }
+      socket.destroy();
+    });
+    socket.write(text, 'latin1');
+  });
 }
 
-/** What a header holds the gate keeps below the parser's limit. */
-const TRAILERS_WITHOUT_END = 'the answer does not end (its trailers)';
+/** The request as it goes on the wire. Throws CannotCheck when the configuration has what cannot stand there. */
+function requestText({ method, path, host, authorization }: HttpRequest): string {
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(host))
+    throw new CannotCheck(`${quoted(Buffer.from(host))} cannot be a Host header`);
+  const fields = [
+    `host: ${host}`,
+    'connection: close',
+    'user-agent: tsdirectord',
+    'accept: */*',
+    'accept-encoding: identity',
+  ];
+  if (authorization !== undefined) fields.push(`authorization: ${authorization}`);
+  return `${method} ${path} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`;
+}
 
-/** undici's parser errors carry no code; the reason stands in their parentheses. */
-function broken(error: Error): CheckFailure {
-  const reason = /\((.*)\)/.exec(error.message)?.[1] ?? 'bad header';
-  return new CheckFailure(`broken HTTP answer: ${reason}`, { cause: error });
+function headOf(status: number, lines: readonly string[]): Pick<HttpAnswer, 'status' | 'statusText' | 'location'> {
+  const statusText = /^\S+ +\d+ ?(.*)$/.exec(lines[0] ?? '')?.[1] ?? '';
+  const location = fieldOf(lines, 'location');
+  return { status, statusText, ...(location === undefined ? {} : { location }) };
 }
 
 function closedAfter(received: number): string {

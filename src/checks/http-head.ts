@@ -1,5 +1,5 @@
-// What stands between the socket and undici's parser: bounds the header, says clearly what is not HTTP, passes over "100 Continue"
-// (an error to undici, not to a server's health), and repairs what that parser refuses though ldirectord's and browsers' do not.
+// What stands between the socket and the parser: bounds the header, says clearly what is not HTTP, passes over "100 Continue" (not yet
+// the answer), and repairs what that parser refuses though ldirectord's and browsers' do not.
 import { CheckFailure } from '../errors.ts';
 import { quoted } from './text.ts';
 
@@ -15,6 +15,8 @@ const CR = 0x0d;
 export interface HeadGate {
   /** The bytes that may pass now; null when more must come first. Throws CheckFailure when no HTTP answer can come of them. */
   pass(chunk: Buffer): Buffer | null;
+  /** The status line and the fields that have passed. */
+  readonly lines: readonly string[];
 }
 
 export function createHeadGate(): HeadGate {
@@ -22,7 +24,7 @@ export function createHeadGate(): HeadGate {
   /** Of what is held, how much has been searched for the header's end. */
   let searched = 0;
   let skipped = 0;
-  let open = false;
+  let lines: readonly string[] = [];
 
   function skip(count: number): void {
     if (count === 0) return;
@@ -33,8 +35,11 @@ export function createHeadGate(): HeadGate {
   }
 
   return {
+    get lines() {
+      return lines;
+    },
     pass(chunk) {
-      if (open) return chunk;
+      if (lines.length > 0) return chunk;
       held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
       for (;;) {
         skip(blankLines(held));
@@ -47,8 +52,10 @@ export function createHeadGate(): HeadGate {
           return null;
         }
         if (!isInterim(held)) {
-          open = true;
-          return repaired(held, end);
+          const head = held.toString('latin1', 0, end);
+          lines = fieldLines(head);
+          const fixed = `${lines.join('\r\n')}\r\n\r\n`;
+          return fixed === head ? held : Buffer.concat([Buffer.from(fixed, 'latin1'), held.subarray(end)]);
         }
         skip(end);
       }
@@ -82,17 +89,20 @@ function isInterim(head: Buffer): boolean {
   return /^HTTP\/\d\.\d 1(?!01)\d\d\b/.test(head.toString('latin1', 0, 16));
 }
 
-/** With full line ends, without lines that are no fields, and with one Content-Length at most (none beside chunked encoding). */
-function repaired(bytes: Buffer, end: number): Buffer {
-  const head = bytes.toString('latin1', 0, end);
+/** The header's lines, without those that are no fields, and with one Content-Length at most (none beside chunked encoding). */
+function fieldLines(head: string): readonly string[] {
   const lines = head.split(/\r?\n/).slice(0, -2);
   const chunked = lines.some((line) => /^transfer-encoding:/i.test(line));
   let lengths = chunked ? 1 : 0;
-  const kept = lines.filter((line, index) => {
+  return lines.filter((line, index) => {
     if (index === 0) return true;
     if (/^content-length:/i.test(line)) return /:[ \t]*\d+[ \t]*$/.test(line) && lengths++ === 0;
     return /^[\w!#$%&'*+.^`|~-]+:/.test(line);
   });
-  const fixed = `${kept.join('\r\n')}\r\n\r\n`;
-  return fixed === head ? bytes : Buffer.concat([Buffer.from(fixed, 'latin1'), bytes.subarray(end)]);
+}
+
+/** The value of the first field of this name, without the blanks around it; undefined when there is none. */
+export function fieldOf(lines: readonly string[], name: string): string | undefined {
+  const line = lines.find((each) => each.slice(0, name.length + 1).toLowerCase() === `${name}:`);
+  return line?.slice(name.length + 1).trim();
 }

@@ -31,9 +31,9 @@ const EXCHANGE = ['request', 'receive'] as const;
 export const SERVICES = {
   dns: { port: 53, options: EXCHANGE, asks: 'a question for the A records of `request`, or the PTR record when it is an address; over UDP, or TCP with `protocol = tcp`', up: 'a record of that type; one that `receive` matches', library: 'dns-packet', tested: 'bind9' },
   ftp: { port: 21, options: [...EXCHANGE, ...ACCOUNT], asks: 'USER and PASS (anonymous without `login`), CWD /, passive RETR of `request`', up: 'logged in; the file is sent, and `receive` matches it', tested: 'proftpd' },
-  http: { port: 80, options: [...EXCHANGE, 'httpmethod'], asks: 'GET or HEAD of `request`', up: '2xx after at most 7 redirects, and a body that `receive` matches', library: 'undici', tested: 'nginx' },
-  https: { port: 443, options: [...EXCHANGE, 'httpmethod', ...TLS], asks: 'the same over TLS', up: 'the same', library: 'undici', tested: 'nginx' },
-  http_proxy: { port: 3128, options: [...EXCHANGE, 'httpmethod'], asks: 'GET of the whole URL in `request`, asked of the server as a proxy', up: 'as http', library: 'undici', tested: 'squid' },
+  http: { port: 80, options: [...EXCHANGE, 'httpmethod'], asks: 'GET or HEAD of `request`', up: '2xx after at most 7 redirects, and a body that `receive` matches', library: 'undici’s llhttp', tested: 'nginx' },
+  https: { port: 443, options: [...EXCHANGE, 'httpmethod', ...TLS], asks: 'the same over TLS', up: 'the same', library: 'undici’s llhttp', tested: 'nginx' },
+  http_proxy: { port: 3128, options: [...EXCHANGE, 'httpmethod'], asks: 'GET of the whole URL in `request`, asked of the server as a proxy', up: 'as http', library: 'undici’s llhttp', tested: 'squid' },
   imap: { port: 143, options: [...ACCOUNT, 'starttls', ...TLS], asks: 'LOGIN when there is a `login`', up: 'greeted with OK; logged in', tested: 'dovecot' },
   imaps: { port: 993, options: [...ACCOUNT, ...TLS], asks: 'the same over TLS', up: 'the same', tested: 'dovecot' },
   ldap: { port: 389, options: [...EXCHANGE, ...ACCOUNT, 'starttls', ...TLS], asks: 'a bind (anonymous without `login`), then the entry whose DN is `request`', up: 'exactly one entry, whose DN `receive` matches', tested: 'slapd' },

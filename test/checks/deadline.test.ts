@@ -1,6 +1,7 @@
 // Servers that never finish: each check of them ends at its deadline, lets go of everything, and delays nobody else.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { loadParser } from '../../src/checks/llhttp.ts';
 import { prepareCheck } from '../../src/checks/run.ts';
 import { NOISE_MS } from '../noise.ts';
 import {
@@ -19,7 +20,7 @@ import {
 import { PATIENT_CLOCK } from './patient-clock.ts';
 
 // The first check loads it, which takes longer than these deadlines on a busy machine.
-beforeAll(() => import('undici'));
+beforeAll(() => loadParser());
 afterEach(closeListeners);
 
 const LIMIT = 300;

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CheckResult } from '../../src/checks/check.ts';
 import { CHECKS } from '../../src/checks/index.ts';
+import { loadParser } from '../../src/checks/llhttp.ts';
 import type { NegotiateSpec, Target } from '../../src/config/model.ts';
 import { configOf } from '../config-of.ts';
 import { NOISE_MS } from '../noise.ts';
@@ -115,7 +116,7 @@ beforeAll(() =>
     import('mysql2'),
     import('oracledb'),
     import('pg'),
-    import('undici'),
+    loadParser(),
   ]),
 );
 afterEach(closeListeners);

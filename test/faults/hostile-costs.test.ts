@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadParser } from '../../src/checks/llhttp.ts';
 import { prepareCheck } from '../../src/checks/run.ts';
 import type { NegotiateSpec, Target } from '../../src/config/model.ts';
 import { check, services } from '../checks/listeners.ts';
@@ -26,7 +27,7 @@ const told: [string, Cost][] = [];
 beforeAll(async () => {
   healthy.listen(0, '127.0.0.1');
   await Promise.all([once(healthy, 'listening'), import('dns-packet'), import('ioredis'), import('mysql2')]);
-  await Promise.all([import('oracledb'), import('pg'), import('undici')]);
+  await Promise.all([import('oracledb'), import('pg'), loadParser()]);
 });
 afterAll(async () => {
   healthy.close();

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { CheckResult } from '../../src/checks/check.ts';
 import type { Question } from '../../src/checks/datagram.ts';
+import { loadParser } from '../../src/checks/llhttp.ts';
 import type { Peer as Address } from '../../src/checks/socket.ts';
 import type { NegotiateSpec, Target } from '../../src/config/model.ts';
 import { CheckFailure } from '../../src/errors.ts';
@@ -110,9 +111,7 @@ const heap = (() => {
 })();
 
 // The first check that needs a library loads it, which takes longer than these deadlines.
-beforeAll(() =>
-  Promise.all([import('dns-packet'), import('ioredis'), import('mysql2'), import('pg'), import('undici')]),
-);
+beforeAll(() => Promise.all([import('dns-packet'), import('ioredis'), import('mysql2'), import('pg'), loadParser()]));
 expectQuiet();
 
 describe.each(Object.entries(PROTOCOLS))('%s', (_name, protocol) => {
