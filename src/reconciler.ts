@@ -192,8 +192,9 @@ export class Reconciler {
     this.#takeOver = false;
     this.#passBegan = performance.now();
     try {
-      const desired = this.#compute(() => this.#desired());
-      const before = await this.#read(desired, takeOver, given);
+      const first = this.#compute(() => this.#desired());
+      const before = await this.#read(first, takeOver, given);
+      const desired = this.#latest(first, before);
       this.#seeLate(before.table);
       const edits = this.#compute(() => {
         const planned = plan({ desired, actual: before.table, settled: this.#settled, takeOver });
@@ -240,6 +241,15 @@ export class Reconciler {
     const { desired, edits, occasion } = sent;
     const failed = this.#tell(edits, table, occasion);
     this.#settled = this.#departures.weightless(settle(desired, this.#settled, failed, table));
+  }
+
+  /** What came while the table was read is part of this batch; not a reload, nor what asks for thresholds that were not read. */
+  #latest(desired: Desired, before: Reading): Desired {
+    if (!this.#again || this.#takeOver) return desired;
+    const latest = this.#compute(() => this.#desired());
+    if (hasThresholds(latest) && !before.thresholds) return desired;
+    this.#again = false;
+    return latest;
   }
 
   /** The table, with thresholds where they matter: where we set some, or take over services that may have some. */

@@ -130,11 +130,22 @@ describe('passes', () => {
     expect(reconciler.trouble).toBeUndefined();
   });
 
-  test('never overlap; any number of triggers meanwhile are one more pass, with what is wanted then', async () => {
+  test.each([
+    ['while the table is read, are of the same batch', 'read', 1],
+    ['while it is changed, are one more', 'apply', 2],
+  ] as const)('never overlap; triggers, any number of them, %s', async (_, during, batches) => {
     const { kernel, states, reconciler, weight } = setUp();
     const { passed, open } = gate();
-    kernel.gate = passed;
+    const visit = kernel[during].bind(kernel) as () => Promise<never>;
+    const visited = new Promise<void>((resolve) => {
+      kernel[during] = (...given: []) => {
+        kernel.gate = passed;
+        resolve();
+        return visit(...given);
+      };
+    });
     const all = [reconciler.reconcile(true)];
+    await visited;
     for (const state of ['down', 'up', 'down', 'up'] as const) {
       states['10.0.0.2'] = state;
       all.push(reconciler.reconcile());
@@ -142,7 +153,7 @@ describe('passes', () => {
     open();
     await Promise.all(all);
     expect(kernel.most).toBe(1);
-    expect(kernel.batches).toHaveLength(2);
+    expect(kernel.batches).toHaveLength(batches);
     expect(weight('10.0.0.2')).toBe(5);
   });
 
@@ -178,10 +189,9 @@ describe('how long it has been at work', () => {
     let passes = 0;
     kernel.apply = (edits) => {
       passes++;
-      if (passes === 2) kernel.gate = second.passed;
+      kernel.gate = passes === 1 ? first.passed : second.passed;
       return apply(edits);
     };
-    kernel.gate = first.passed;
     const began = performance.now();
     const done = [reconciler.reconcile(true)];
     await until('some time', () => reconciler.busyMs > 400);
