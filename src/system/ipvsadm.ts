@@ -1,5 +1,5 @@
 // The kernel's table through ipvsadm: one process for a batch of edits, one to read.
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { printable } from '../checks/text.ts';
 import { IpvsError, messageOf } from '../errors.ts';
@@ -24,6 +24,9 @@ const MAX_SAID = 64 * 1024;
 const MAX_SAID_LINE = 240;
 const MAX_LISTED = 10;
 const LISTING = '/proc/net/ip_vs';
+/** What stands above the services, and more than that. */
+const EMPTY = /^IP Virtual Server [^\n]*\nProt [^\n]*\n +-> [^\n]*\n$/;
+const HEAD_BYTES = 512;
 
 interface Running {
   readonly input?: string;
@@ -49,6 +52,8 @@ export class IpvsadmKernel implements Kernel {
   }
 
   async read({ thresholds }: ReadOptions): Promise<Table> {
+    // A process less, where a start is waited for.
+    if (await this.#isEmpty()) return new Map();
     // Both at once: the second costs nothing but its own time.
     const [save, limits] = await Promise.all([
       this.#list(['-Sn']),
@@ -58,6 +63,20 @@ export class IpvsadmKernel implements Kernel {
       return parseSave(save, parseThresholds(limits));
     } catch (error) {
       throw new IpvsError(printable(messageOf(error), MAX_SAID_LINE), { cause: error });
+    }
+  }
+
+  /** Whether the kernel shows its table, and nothing in it. */
+  async #isEmpty(): Promise<boolean> {
+    const file = await open(this.#listing).catch(() => undefined);
+    if (file === undefined) return false;
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES));
+      return EMPTY.test(buffer.toString('latin1', 0, bytesRead));
+    } catch {
+      return false;
+    } finally {
+      await file.close().catch(() => {});
     }
   }
 

@@ -1,5 +1,6 @@
 // The kernel's table through ipvsadm: what is read, what is sent, and every way in which the program can fail.
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { Edit } from '../../src/ipvs/edit.ts';
 import type { Destination } from '../../src/ipvs/table.ts';
@@ -57,6 +58,19 @@ test('statistics are one process, and understood a server at a time', async () =
   expect(fake.calls).toEqual(['-R', '-Ln --stats --exact']);
   const counts = { connections: 5, inPackets: 4, outPackets: 3, inBytes: 2, outBytes: 1 };
   expect(first).toEqual({ service: 'tcp:10.0.0.1:80', server: '10.0.0.2:80', ...counts });
+});
+
+test.each([
+  ['nothing', 'empty.proc.txt', []],
+  ['services', 'after-edits.proc.txt', ['-Sn']],
+  ['its table not at all', 'none', ['-Sn']],
+  ['something else', 'empty.save.txt', ['-Sn']],
+])('a kernel that shows %s', async (_, listing, calls) => {
+  const fake = new FakeIpvsadm(scratch());
+  const path = fileURLToPath(new URL(`../../fixtures/ipvsadm/${listing}`, import.meta.url));
+  const kernel = new IpvsadmKernel(fake.path, undefined, { listing: path });
+  expect(await kernel.read({ thresholds: false })).toEqual(new Map());
+  expect(fake.calls).toEqual(calls);
 });
 
 test('no edits are no process', async () => {
