@@ -34,6 +34,8 @@ interface Beat {
 /** Runs that all begin at once begin in groups of this size, so that a large configuration does not hold the event loop. */
 const START_GROUP = 50;
 const START_PAUSE_MS = 10;
+/** For this share of an interval nothing is asked again after the first round: what that has found goes into the table meanwhile. */
+const FIRST_REST = 1 / 4;
 /**
  * Later runs are spread over the interval, in groups of what is due within so many milliseconds, or of so many at most: waking up for
  * each costs as much as the check itself (bench/README.md).
@@ -180,5 +182,6 @@ function startDelay(index: number): number {
 function spread(index: number, count: number, intervalMs: number): number {
   const perGroup = Math.floor((count * GROUP_MS) / intervalMs);
   const size = Math.max(1, Math.min(perGroup, MOST_IN_GROUP));
-  return Math.min(intervalMs, (intervalMs * (Math.floor(index / size) + 1) * size) / count);
+  const share = Math.min(1, ((Math.floor(index / size) + 1) * size) / count);
+  return intervalMs * (share < FIRST_REST ? 1 + share : share);
 }
