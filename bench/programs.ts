@@ -18,19 +18,27 @@ const ldirectord = (fork: 'no' | 'yes'): Contestant => ({
     new Director(machine, 'ldirectord', directorConfig(site, [LOG, `fork = ${fork}`])).must('start'),
 });
 
+/** In the foreground, as systemd starts both of them. */
+function spawnOn(machine: Machine, command: readonly string[]): void {
+  const [file = '', ...args] = machine.argv(command);
+  spawn(file, args, { stdio: 'ignore' }).unref();
+}
+
 const keepalived: Contestant = {
   name: 'keepalived',
   async start(machine, site) {
     machine.write('/run/keepalived.conf', keepalivedConfig(site));
-    const command = ['keepalived', '-C', '-n', '-f', '/run/keepalived.conf', '-p', '/run/k.pid', '-c', '/run/c.pid'];
-    const [file = '', ...args] = machine.argv(command);
-    spawn(file, args, { stdio: 'ignore' }).unref();
+    spawnOn(machine, ['keepalived', '-C', '-n', '-f', '/run/keepalived.conf', '-p', '/run/k.pid', '-c', '/run/c.pid']);
   },
 };
 
 const tsdirectord: Contestant = {
   name: 'tsdirectord',
-  start: (machine, site) => new Director(machine, 'tsdirectord', directorConfig(site, [LOG])).must('start'),
+  async start(machine, site) {
+    machine.write('/run/tsdirectord.cf', directorConfig(site, [LOG]));
+    const program = `${process.env.LAB_ROOT}/bin/tsdirectord`;
+    spawnOn(machine, [program, 'start', '--foreground', '-f', '/run/tsdirectord.cf']);
+  },
 };
 
 /** In the order of the table's columns. */
