@@ -45,8 +45,7 @@ export async function exchange(peer: Peer, request: HttpRequest, ctx: CheckConte
     const parser = createParser({
       onHead(status) {
         head = headOf(status, gate.lines);
-        // 101, which nobody has asked for, is no answer that goes on.
-        return request.method === 'GET' && status >= 200;
+        return request.method === 'GET';
       },
       onBody: (bytes) => body.add(bytes),
     });

@@ -29,7 +29,7 @@ export function createHeadGate(): HeadGate {
   function skip(count: number): void {
     if (count === 0) return;
     skipped += count;
-    if (skipped > MAX_HEAD_BYTES) throw new CheckFailure(`no answer within the first ${MAX_HEAD_BYTES / 1024} KiB`);
+    if (skipped > MAX_HEAD_BYTES) throw new CheckFailure(`the server sent ${MAX_HEAD_BYTES / 1024} KiB and no answer`);
     held = held.subarray(count);
     searched = 0;
   }
@@ -51,7 +51,9 @@ export function createHeadGate(): HeadGate {
           searched = Math.max(0, held.length - '\n\r'.length);
           return null;
         }
-        if (!isInterim(held)) {
+        const status = statusOf(held);
+        requireAnswer(status);
+        if (!isInterim(status)) {
           const head = held.toString('latin1', 0, end);
           lines = fieldLines(head);
           const fixed = `${lines.join('\r\n')}\r\n\r\n`;
@@ -84,9 +86,20 @@ function headEnd(bytes: Buffer, from: number): number {
   return -1;
 }
 
-/** 1xx, which another answer follows. 101 does not count: after it another protocol begins. */
-function isInterim(head: Buffer): boolean {
-  return /^HTTP\/\d\.\d 1(?!01)\d\d\b/.test(head.toString('latin1', 0, 16));
+/** NaN where there is none; the parser says what is wrong with the line. */
+function statusOf(head: Buffer): number {
+  return Number(/^HTTP\/\d\.\d (\d{3})(?!\d)/.exec(head.toString('latin1', 0, 16))?.[1]);
+}
+
+/** What the parser takes, and no server means. */
+function requireAnswer(status: number): void {
+  if (status < 100) throw new CheckFailure(`not an HTTP answer: status ${String(status).padStart(3, '0')}`);
+  if (status === 101) throw new CheckFailure('HTTP 101: another protocol begins, which nobody asked for');
+}
+
+/** 1xx, which another answer follows. */
+function isInterim(status: number): boolean {
+  return status < 200;
 }
 
 /** The header's lines, without those that are no fields, and with one Content-Length at most (none beside chunked encoding). */

@@ -102,6 +102,12 @@ describe('down', () => {
     ['text that is not HTTP', 'found\n', 'not an HTTP answer: "found\\n"'],
     ['an SMTP greeting', '220 mail ESMTP\r\n', 'not an HTTP answer: "220 mail ESMTP\\r\\n"'],
     ['binary noise', noise.subarray(0, 4), 'not an HTTP answer: "\\x83\\xcc\\x15^"'],
+    ['a status that is none', 'HTTP/1.1 000 OK\r\n\r\n', 'not an HTTP answer: status 000'],
+    [
+      'another protocol',
+      `HTTP/1.1 101 Switching Protocols\r\n\r\n${ok('found')}`,
+      'HTTP 101: another protocol begins, which nobody asked for',
+    ],
     ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\nfound', 'broken HTTP answer: Invalid response status'],
     [
       'garbage for a chunk',
@@ -133,9 +139,9 @@ describe('down', () => {
     [
       'announcements without an end',
       endless('', Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'.repeat(500))),
-      'no answer within the first 64 KiB',
+      'the server sent 64 KiB and no answer',
     ],
-    ['empty lines without an end', endless('', Buffer.alloc(10_000, '\r\n')), 'no answer within the first 64 KiB'],
+    ['empty lines without an end', endless('', Buffer.alloc(10_000, '\r\n')), 'the server sent 64 KiB and no answer'],
     [
       'trailers without an end',
       endless('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n', Buffer.from('T: x\r\n'.repeat(500))),
