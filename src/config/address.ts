@@ -118,7 +118,7 @@ export function canonicalIPv6(text: string): string {
   return new URL(`http://[${text}]/`).hostname.slice(1, -1);
 }
 
-/** An address as a number, for ranges. */
+/** An address (canonical text) as a number. */
 export function addressToNumber(address: string): bigint {
   if (isIPv4(address)) return address.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n);
   const [head = '', tail = ''] = address.split('::');

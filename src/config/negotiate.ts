@@ -1,6 +1,6 @@
 // What `checktype = negotiate` means for one real server: its service, and what the configuration says for it -> the spec of a check.
 import { isIP, isIPv4 } from 'node:net';
-import { addressToNumber } from './address.ts';
+import { addressToNumber, canonicalIPv6 } from './address.ts';
 import { type Place, Problem, type Spot } from './diagnostic.ts';
 import { type DirectiveName, type Given, last } from './directives.ts';
 import {
@@ -19,7 +19,7 @@ import {
 } from './model.ts';
 import { type Pattern, translatePattern } from './perl-regex.ts';
 import type { ServiceName } from './services.ts';
-import { splitWords, wholeNumber } from './values.ts';
+import { splitWords, wholeNumber, within } from './values.ts';
 
 /** What a `real=` line says about its check; it wins over the virtual's request and receive. */
 export interface OwnExchange {
@@ -189,7 +189,8 @@ function dns(exchange: Exchange): NegotiateSpec {
   }
   const { text } = request;
   const label = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})';
-  const isAddress = isIP(text) !== 0;
+  // A zone (fe80::1%eth0) is this machine's own matter.
+  const isAddress = isIP(text) !== 0 && !text.includes('%');
   if (!isAddress && (text.length > 253 || !new RegExp(`^${label}(?:\\.${label})*\\.?$`).test(text))) {
     throw new Problem(request, `"${text}" is neither a name nor an address`, 'expected www.example.com or 192.0.2.1');
   }
@@ -206,7 +207,7 @@ function dns(exchange: Exchange): NegotiateSpec {
 /** The name under which an address's PTR record is kept (RFC 1035 3.5, RFC 3596 2.5). */
 function reverseName(address: string): string {
   if (isIPv4(address)) return `${address.split('.').reverse().join('.')}.in-addr.arpa`;
-  const nibbles = addressToNumber(address).toString(16).padStart(32, '0');
+  const nibbles = addressToNumber(canonicalIPv6(address)).toString(16).padStart(32, '0');
   return `${[...nibbles].reverse().join('.')}.ip6.arpa`;
 }
 
@@ -268,7 +269,7 @@ function requestOf({ own, given }: Exchange): Spot | undefined {
 function bareRequest(exchange: Exchange): Spot | undefined {
   const spot = requestOf(exchange);
   if (spot === undefined || !spot.text.startsWith('/')) return spot;
-  return { ...spot, column: spot.column + 1, length: spot.length - 1, text: spot.text.slice(1) };
+  return within(spot, 1);
 }
 
 function value<K extends 'virtualhost' | 'httpmethod' | 'login' | 'passwd' | 'database' | 'starttls'>(

@@ -104,6 +104,15 @@ describe('what is asked', () => {
         name: 'b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa',
       },
     ],
+    [
+      'service = dns; request = "::ffff:192.0.2.9"',
+      {
+        kind: 'dns',
+        transport: 'tcp',
+        type: 'PTR',
+        name: '9.0.2.0.0.0.0.c.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa',
+      },
+    ],
     [`service = radius; ${ACCOUNT}; secret = "s e"`, { kind: 'radius', login: LOGIN, secret: 's e' }],
     ['service = sip', { kind: 'sip', transport: 'tcp' }],
     [
@@ -196,6 +205,7 @@ test.each([
   ['service = radius; secret = s', ['the radius check needs login, which is missing']],
   ['service = dns', ['the dns check needs request, which is missing']],
   ['service = dns; request = "two words"', ['"two words" is neither a name nor an address']],
+  ['service = dns; request = "fe80::1%eth0"', ['"fe80::1%eth0" is neither a name nor an address']],
   ['service = dns; request = "a..b"', ['"a..b" is neither a name nor an address']],
   ['service = ftp; receive = x', ['there is no file that this could match']],
   ['service = redis; request = "  "', ['the command is missing']],
