@@ -26,6 +26,7 @@ import { snapshotText } from './status/view.ts';
 import { statusSource } from './status-source.ts';
 import { Commands } from './system/command.ts';
 import type { ConnectionSync } from './system/connection-sync.ts';
+import { leaveMemoryOutOfCoreDumps } from './system/core-dump.ts';
 import { tellStarter } from './system/detach.ts';
 import { keepHeapSmall } from './system/heap.ts';
 import { openLogFile } from './system/log-file.ts';
@@ -70,6 +71,7 @@ export interface RunOptions {
 /** Runs a daemon until a signal ends it; resolves with the exit code. Throws UsageError or IpvsError when it cannot start. */
 export async function run(options: RunOptions): Promise<number> {
   keepHeapSmall();
+  leaveMemoryOutOfCoreDumps();
   const { path, name, pidFile, kernel, debug, supervised, detached, say } = options;
   const isTerminalLog = debug || supervised;
   const read = (): Promise<Loaded> => load(path, undefined, !isTerminalLog);

@@ -1,10 +1,11 @@
 // A secret of its own in every place of a configuration that can hold one, servers that send back whatever they are sent, and then
 // everything that the real program prints, logs, mails, serves and shows of itself is looked through for them.
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { BIN, command, exec, Site } from '../e2e/program.ts';
+import { BIN, command, exec, Site, signal } from '../e2e/program.ts';
 import { Client } from '../status/web/site.ts';
 import { smtpRecorder } from '../system/smtp-recorder.ts';
 import { until } from '../until.ts';
@@ -202,6 +203,27 @@ test('nor by a start that shows every check (-d)', async () => {
   const { stdout, stderr } = await debugged;
   expect(stdout).toContain('> ');
   expect(planted.foundIn(stdout + stderr)).toEqual([]);
+});
+
+/** Whether a core would lie where its process worked; elsewhere a program takes it, or it is somebody else's directory. */
+const isCoreHere =
+  /^[^|/]+$/.test(read('/proc/sys/kernel/core_pattern').trim()) &&
+  execFileSync('/bin/sh', ['-c', 'ulimit -H -c'], { encoding: 'utf8' }) !== '0\n';
+if (!isCoreHere) console.warn('SKIPPED: a core dump of this machine is not to be found');
+
+test.skipIf(!isCoreHere)('nor by a core dump', async () => {
+  const { site, planted, socket } = await scene();
+  const web = new Client(`unix:${socket}`);
+  const start = [BIN, 'start', '-d', '-f', site.config, ...site.flags];
+  const ran = command(['/bin/sh', '-c', 'ulimit -c $(ulimit -H -c); exec "$0" "$@"', ...start], site.dir);
+  await until('an answer', () => web.get('/healthz').then(Boolean, () => false));
+  for (const pid of site.pids()) signal(pid, 'SIGABRT');
+  expect((await ran).signal).toBe('SIGABRT');
+  const cores = readdirSync(site.dir).filter((name) => name.startsWith('core'));
+  expect(cores).toHaveLength(1);
+  const dumped = cores.map((name) => readFileSync(join(site.dir, name), 'latin1')).join('');
+  expect(dumped).toContain('tsdirectord');
+  expect(planted.foundIn(dumped)).toEqual([]);
 });
 
 test('what others may read of it is told at the start, and not again once it is mended', async () => {

@@ -74,6 +74,10 @@ describe('the two units for a director', () => {
     expect(service(instance)).toEqual(service(single));
   });
 
+  test('dump no core, in which there would be passwords', () => {
+    expect(single).toContain('LimitCORE=0');
+  });
+
   test('take systemd at its word: told when it is ready, watched, and never again after a mistake in the configuration', () => {
     expect(single).toEqual(expect.arrayContaining(['Type=notify', 'WatchdogSec=30', 'RestartPreventExitStatus=2']));
   });
