@@ -1,4 +1,5 @@
 // check: what is wrong with a configuration, and what it means. Touches nothing, and needs neither root nor a kernel.
+import { type Diagnostic, isAboutFile } from '../config/diagnostic.ts';
 import { explain } from '../config/explain.ts';
 import { formatExplained } from '../config/explain-format.ts';
 import type { Config } from '../config/model.ts';
@@ -46,10 +47,15 @@ function asJson({ path, config, diagnostics }: Loaded, text: string, explained: 
   return {
     file: path,
     correct: config !== undefined,
-    diagnostics,
+    diagnostics: diagnostics.map(withPlace),
     configuration: config === undefined ? null : withoutSecrets(config),
     ...(explained ? { explanation: config === undefined ? null : explain(text, parse(text), config) } : {}),
   };
+}
+
+/** What is about the whole file has no place. */
+function withPlace(found: Diagnostic): unknown {
+  return isAboutFile(found) ? { ...found, line: undefined, column: undefined, length: undefined } : found;
 }
 
 /** Patterns are told as their text. */

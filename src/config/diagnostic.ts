@@ -11,6 +11,10 @@ export interface Place {
 /** For what is not about what the file says, but about the file. */
 export const WHOLE_FILE: Place = { line: 0, column: 0, length: 0 };
 
+export function isAboutFile({ line }: Place): boolean {
+  return line === WHOLE_FILE.line;
+}
+
 /** Something a person should know about a configuration; an error keeps it from being used. */
 export interface Diagnostic extends Place {
   readonly severity: 'error' | 'warning';
@@ -95,7 +99,7 @@ export interface FormatOptions {
 export function formatDiagnostic(found: Diagnostic, { file, lines, color = false }: FormatOptions): string {
   const paint = (code: string, text: string): string => (color ? `\x1b[${code}m${text}\x1b[0m` : text);
   const tone = found.severity === 'error' ? '31' : '33';
-  const where = found.line === WHOLE_FILE.line ? `${file}:` : `${file}:${found.line}:${found.column}:`;
+  const where = isAboutFile(found) ? `${file}:` : `${file}:${found.line}:${found.column}:`;
   const head = `${paint('1', where)} ${paint(`1;${tone}`, `${found.severity}:`)} ${found.message}`;
   const source = lines[found.line - 1];
   const out = [head];

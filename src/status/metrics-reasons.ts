@@ -10,7 +10,10 @@ const KINDS: readonly (readonly [kind: string, pattern: RegExp])[] = [
   ['tls', /^(TLS |certificate |the port does not speak TLS|STARTTLS |StartTLS |the server does not offer STARTTLS)/],
   ['http_status', /^HTTP \d{3}/],
   ['command', /^(exit \d|killed by |cannot run |the command of the last run)/],
-  ['malformed', /^(not an? [A-Z]|broken |the answer is not |the server (sent|spoke|announces|does not stop))/],
+  [
+    'malformed',
+    /^(not an? [A-Z]|broken |the answer (is not|does not end)|the answer's header is over|the server (sent|spoke|announces|does not stop))/,
+  ],
   ['answer', /^(\S+ refused: |\d{3} |SIP\/2|[A-Z]{6,} for )/],
   ['mismatch', /(does not match|matches|no row|no \w+ record|is nil|is not OK)/],
 ];

@@ -41,7 +41,7 @@ export class IpvsadmKernel implements Kernel {
   /** Whether there has been a listing: then there is the module, and none without it. */
   #wasListed = false;
   /** Calls that could not even be killed, until they are over: one of them may yet make a change. */
-  readonly #unending = new Set<string>();
+  readonly #unending = new Set<{ readonly call: string }>();
 
   /** `program`: name or path of ipvsadm; `listing`: where the kernel shows its table. */
   constructor(program = 'ipvsadm', timeoutMs = TIMEOUT_MS, { listing = LISTING, run = runCommand } = {}) {
@@ -121,7 +121,7 @@ export class IpvsadmKernel implements Kernel {
     const [unending] = this.#unending;
     if (unending !== undefined)
       throw new IpvsError(
-        `${unending} still waits in the kernel and cannot be ended; nothing else is tried before it is over (dmesg may say what it waits for)`,
+        `${unending.call} still waits in the kernel and cannot be ended; nothing else is tried before it is over (dmesg may say what it waits for)`,
       );
     const signal = AbortSignal.timeout(timeoutMs);
     try {
@@ -129,8 +129,9 @@ export class IpvsadmKernel implements Kernel {
       const running = this.#runCommand([this.#program, ...args], options);
       const result = await endOf(running, timeoutMs + UNENDING_MS);
       if (result === undefined) {
-        const over = () => this.#unending.delete(call);
-        this.#unending.add(call);
+        const held = { call };
+        const over = () => this.#unending.delete(held);
+        this.#unending.add(held);
         running.then(over, over);
       }
       // Of one that ended well the answer is whole, also where we were held up for longer than it had.

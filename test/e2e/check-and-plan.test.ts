@@ -99,6 +99,9 @@ describe.each(['new', 'old'] as const)('check, %s grammar', (grammar) => {
       configuration: { virtuals: [{ address: '10.0.0.1', reals: [{ weight: 5 }, { address: '10.0.0.3' }] }] },
       explanation: { virtuals: [{ virtual: { name: 'virtual', value: '10.0.0.1:80', from: 'line 2' } }] },
     });
+    chmodSync(site.config, 0o666);
+    const [exposed] = JSON.parse((await check(site, '--json')).stdout).diagnostics;
+    expect(Object.keys(exposed)).toEqual(['severity', 'message', 'hint']);
     const broken = await check(new Site(BROKEN), '--json');
     expect(broken.code).toBe(2);
     const told = JSON.parse(broken.stdout);

@@ -70,7 +70,8 @@ export function manualOfTheCommand(): string {
       item(
         bold('diagnostics'),
         rich(
-          'A list of objects with `severity` (error or warning), `line`, `column`, `length`, `message`, mostly `hint`.',
+          'A list of objects with `severity` (error or warning), `line`, `column`, `length`, `message`, mostly `hint`. ' +
+            'The place is absent where it is about the whole file: who may change it.',
         ),
       ),
       item(
