@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
-    exclude: ['test/kernel/**', 'test/servers/**', 'test/packages/**', 'test/browser/**'],
+    exclude: ['test/kernel/**', 'test/servers/**', 'test/packages/**', 'test/browser/**', 'test/faults/**'],
     // Most tests wait for deadlines, not for the processor.
     maxWorkers: 4,
     testTimeout: 30_000,

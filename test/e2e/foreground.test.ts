@@ -317,7 +317,7 @@ describe.skipIf(!hasNotify)('a service manager', () => {
     chmodSync(script, 0o755);
     const check = `\tchecktype = external\n\tcheckcommand = ${script}\n`;
     site.configure(`checkinterval = 1\nvirtual = 10.0.0.1:80\n${check}\treal = 10.0.0.2:80 gate\n`);
-    const variable = /^(NOTIFY_SOCKET|WATCHDOG_\w+|OF_THE_TEST)=/;
+    const variable = /^(NOTIFY_SOCKET|WATCHDOG_\w+|LC_OF_THE_TEST)=/;
     return {
       site,
       seen: () =>
@@ -330,21 +330,21 @@ describe.skipIf(!hasNotify)('a service manager', () => {
   test('hears nothing from the commands that are run: they do not see its socket', async () => {
     const { site, seen } = spying();
     const { env, hears } = await manager(site);
-    await started(site, { ...env, WATCHDOG_USEC: '60000000', WATCHDOG_PID: '1', OF_THE_TEST: '1' });
+    await started(site, { ...env, WATCHDOG_USEC: '60000000', WATCHDOG_PID: '1', LC_OF_THE_TEST: '1' });
     await until('a check', () => seen().length > 0);
-    expect(seen()).toEqual(['OF_THE_TEST=1']);
+    expect(seen()).toEqual(['LC_OF_THE_TEST=1']);
     await hears('READY=1');
   });
 
   test('hears nothing from a daemon in the background, whose starter is what it runs', async () => {
     const { site, seen } = spying();
     const { env, all } = await manager(site);
-    const words = [...Object.entries({ ...env, WATCHDOG_USEC: '200000', OF_THE_TEST: '1' })].map((pair) =>
+    const words = [...Object.entries({ ...env, WATCHDOG_USEC: '200000', LC_OF_THE_TEST: '1' })].map((pair) =>
       pair.join('='),
     );
     expect(await command(['env', ...words, BIN, 'start', '-f', site.config, ...site.flags])).toMatchObject({ code: 0 });
     await until('a check', () => seen().length > 0);
-    expect(seen()).toEqual(['OF_THE_TEST=1']);
+    expect(seen()).toEqual(['LC_OF_THE_TEST=1']);
     const { pid } = site;
     expect((await site.run('stop')).code).toBe(0);
     expect([isAlive(pid), all()]).toEqual([false, []]);

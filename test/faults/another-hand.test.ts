@@ -87,6 +87,12 @@ class HandKernel extends MemoryKernel {
     this.table = new Map(this.table).set(key, { ...service, destinations });
   }
 
+  schedule(key: string, scheduler: string): void {
+    const service = this.table.get(key);
+    if (service === undefined) throw new Error(`${key} is not there`);
+    this.table = new Map(this.table).set(key, { ...service, scheduler });
+  }
+
   put(save: string): void {
     this.table = new Map([...this.table, ...parseSave(save)]);
   }
@@ -215,6 +221,22 @@ test('a weight set by hand stays until the server changes, at whatever moment of
       states['10.0.0.3'] = state;
       await reconciler.reconcile();
     }
+    await rights();
+  }
+});
+
+test('a scheduler set by hand stays until the next reload', async () => {
+  for (const moment of MOMENTS.slice(2)) {
+    const { kernel, states, reconciler, rights } = await tested();
+    kernel.next(moment, () => kernel.schedule(FIRST, 'rr'));
+    states['10.0.0.2'] = 'down';
+    await reconciler.reconcile();
+    const scheduler = () => kernel.table.get(FIRST)?.scheduler;
+    expect([moment, scheduler()]).toEqual([moment, 'rr']);
+    states['10.0.0.2'] = 'up';
+    await reconciler.reconcile();
+    expect(scheduler()).toBe('rr');
+    await reconciler.reconcile(true);
     await rights();
   }
 });

@@ -1,6 +1,5 @@
 // Whatever stands in a configuration: reading it never fails otherwise than in words with a place, takes no time worth speaking of,
 // and what is accepted prints back (check --explain) to a text that means the same.
-//   FAULT_RUNS=1000000 SEED=7 npx vitest run --config test/vitest.config.ts test/faults/config-fuzz.test.ts
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatDiagnostic } from '../../src/config/diagnostic.ts';
@@ -13,9 +12,9 @@ import { type Resolved, resolve } from '../../src/config/resolve.ts';
 import { HIDDEN, hideSecrets } from '../../src/config/secrets.ts';
 import { names } from '../config/lookups.ts';
 import { configurations } from './config-texts.ts';
+import { runsOf, SEED } from './runs.ts';
 
-const RUNS = Number(process.env.FAULT_RUNS ?? 3_000);
-const SEED = process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED) };
+const RUNS = runsOf(50_000, 1_000_000);
 /** About 1 ms a run on a slow machine, and a generous start. */
 const TIME_LIMIT_MS = 15_000 + 5 * RUNS;
 /** A configuration of a few hundred characters is read in well under a millisecond; this is for a machine that is busy. */
@@ -91,6 +90,12 @@ test.each([
   ['a password amid a path', 'logfile = "/https://u:p@h/var/log/a.log"\nvirtual = 10.8.8.45:80\n'],
   ['a quote before a secret', 'maintenancedir = "/it\'s/password=x"\nvirtual = 10.8.8.45:80\n'],
   ['a directive that every object has', 'constructor = 1\n__proto__ = 1\nvirtual = 10.8.8.45:80\n'],
+  [
+    'an IPv4 address within an IPv6 one',
+    'virtual = 10.8.8.45:53\n\treal = 10.8.8.48 gate\n\trequest = ::ffff:10.0.0.1\n',
+  ],
+  ['a request of which nothing is left', 'virtual = 10.8.8.45:6379\n\treal = 10.8.8.48 gate\n\trequest = "/"\n'],
+  ['an address with a zone', 'virtual = 10.8.8.45:53\n\treal = 10.8.8.48 gate\n\trequest = fe80::1%eth0\n'],
 ])('%s', (_, text) => {
   const found = understood(text);
   expectPlaces(text, found);

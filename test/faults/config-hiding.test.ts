@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hideRequestSecrets, hideSecrets, hideSecretsInWords } from '../../src/config/secrets.ts';
+import { runsOf, SEED } from './runs.ts';
 
 const H = '********';
 
@@ -112,6 +113,6 @@ test('what is hidden stays hidden when it is hidden again', () => {
       const once = hideSecrets(parts.join(''));
       expect(hideSecrets(once)).toBe(once);
     }),
-    { numRuns: Number(process.env.FAULT_RUNS ?? 3_000) },
+    { numRuns: runsOf(20_000, 1_000_000), ...SEED },
   );
 });

@@ -31,10 +31,28 @@ const inScope = (...scopes: string[]): DirectiveName[] =>
 const GLOBAL = inScope('global', 'both').filter((name) => name !== 'virtual' && name !== 'virtual6');
 const OPTIONS = inScope('virtual', 'both').filter((name) => name !== 'real' && name !== 'real6');
 
+/** Addresses that not everything takes for one. */
+const oddAddress = fc
+  .tuple(
+    fc.constantFrom(
+      '::ffff:10.0.0.1',
+      'fe80::1%eth0',
+      '::',
+      '::1.2.3.4',
+      '2001:DB8::0:1',
+      '0.0.0.0',
+      '1.2.3',
+      '10.0.0.1.',
+    ),
+    fc.constantFrom('$', '[$]', '$:80', '[$]:80', '[$]:http', 'http://[$]/', '$->$', '$ gate', '[$]:80 masq 1'),
+  )
+  .map(([address, form]) => form.replaceAll('$', () => address));
+
 const anyValue = fc.constantFrom(...[...VALUES.values()].flat());
 const valuesOf = (name: DirectiveName): fc.Arbitrary<string> => {
   const own = VALUES.get(name);
-  return own === undefined ? anyValue : fc.oneof({ weight: 12, arbitrary: fc.constantFrom(...own) }, anyValue);
+  const right = own === undefined ? anyValue : fc.constantFrom(...own);
+  return fc.oneof({ weight: 12, arbitrary: right }, anyValue, oddAddress);
 };
 
 const lineOf = (names: readonly DirectiveName[], indent: string): fc.Arbitrary<string> =>

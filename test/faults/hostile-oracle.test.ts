@@ -7,9 +7,9 @@ import type { SqlSpec } from '../../src/config/model.ts';
 import { check, type Listener, listen } from '../checks/listeners.ts';
 import { expectQuiet } from '../checks/turns.ts';
 import { changes, noise } from './hostile-bytes.ts';
+import { runsOf, SEED } from './runs.ts';
 
-const RUNS = Number(process.env.FAULT_RUNS ?? 300);
-const SEED = process.env.FAULT_SEED === undefined ? {} : { seed: Number(process.env.FAULT_SEED) };
+const RUNS = runsOf(10_000, 100_000);
 const AT_ONCE = 10;
 const NEVER_MS = 10_000;
 const SPEC: SqlSpec<'oracle'> = {

@@ -1,15 +1,15 @@
 // Answers made to keep a regex busy, against each shape that a pattern can have: the search ends, with a verdict or in words, before other
-// checks notice. FAULT_RUNS (default 300) patterns more are made up.
+// checks notice. More patterns are made up.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { matches, PatternTimeout } from '../../src/checks/match.ts';
 import { type Pattern, translatePattern } from '../../src/config/perl-regex.ts';
+import { IS_LONG, runsOf, SEED } from './runs.ts';
 
-const RUNS = Number(process.env.FAULT_RUNS ?? 300);
-const SEED = process.env.FAULT_SEED === undefined ? {} : { seed: Number(process.env.FAULT_SEED) };
+const RUNS = runsOf(300, 3_000);
 const MEBIBYTE = 2 ** 20;
-/** What an answer may keep other checks waiting; where other tests run beside this one there is more to wait for. */
-const DELAY_MS = process.env.FAULT_RUNS === undefined ? 250 : 75;
+/** What an answer may keep other checks waiting, on a machine that is never quite idle. */
+const DELAY_MS = 75;
 /** A machine that pauses makes anything slow once; a pattern is slow each time. */
 const ATTEMPTS = 4;
 
@@ -54,13 +54,8 @@ const SHAPES: readonly (readonly [shape: string, pattern: string])[] = [
 ];
 
 /** Each is repeated to a length, and ends in something else. */
-const UNITS = [
-  'a',
-  ' ',
-  'a\n',
-  ...(RUNS < 1_000 ? [] : ['\n', 'ab', 'aa b', 'A', '1', '1.', '<a>', '\xe9', 'status: ok ']),
-];
-const LENGTHS = [2_000, MEBIBYTE, ...(RUNS < 1_000 ? [] : [30, 65_536])];
+const UNITS = ['a', ' ', 'a\n', ...(IS_LONG ? ['\n', 'ab', 'aa b', 'A', '1', '1.', '<a>', '\xe9', 'status: ok '] : [])];
+const LENGTHS = [2_000, MEBIBYTE, ...(IS_LONG ? [30, 65_536] : [])];
 
 function bodiesOf(unit: string): Buffer[] {
   return LENGTHS.map((length) => Buffer.concat([Buffer.alloc(length, unit, 'latin1'), Buffer.from('\x01')]));

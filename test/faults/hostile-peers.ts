@@ -178,6 +178,9 @@ function dnsAnswer(query: Buffer): Buffer {
   });
 }
 const withLength = (message: Buffer): Buffer => bytesOf([message.length >> 8, message.length & 0xff], message);
+const dnsOverTcp = (heard: Buffer): Buffer => withLength(dnsAnswer(heard.subarray(2)));
+/** Whoever was told that an answer is truncated asks again over TCP, where the number of questions stands two bytes later. */
+const dnsOverBoth = (heard: Buffer): Buffer => (heard.readUInt16BE(4) === 1 ? dnsAnswer(heard) : dnsOverTcp(heard));
 
 /** @param spoil what a server that knows the secret makes of its packet before it signs it, so that it is read at all */
 export function radiusAnswer(request: Buffer, spoil = (packet: Buffer) => packet): Buffer {
@@ -266,11 +269,15 @@ export const PROTOCOLS: Readonly<Record<string, Protocol>> = {
     transport: 'udp',
     peers: [dialogue('', [[/hello/, 'well']])],
   },
-  'dns over UDP': { options: `service = dns; request = ${DNS_NAME}`, transport: 'udp', peers: [answering(dnsAnswer)] },
+  'dns over UDP': {
+    options: `service = dns; request = ${DNS_NAME}`,
+    transport: 'udp',
+    peers: [answering(dnsOverBoth)],
+  },
   'dns over TCP': {
     options: `service = dns; request = ${DNS_NAME}`,
     transport: 'tcp',
-    peers: [answering((heard) => withLength(dnsAnswer(heard.subarray(2))))],
+    peers: [answering(dnsOverTcp)],
   },
   radius: {
     options: `service = radius; ${ACCOUNT}; secret = "${SECRET}"`,
