@@ -4,10 +4,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CheckResult, CheckServices } from './checks/check.ts';
 import { prepareCheck } from './checks/run.ts';
-import { type Config, checkKey, type Virtual, virtualKey, virtualName } from './config/model.ts';
+import { type Config, checkKey, type Real, type Virtual, virtualKey, virtualName } from './config/model.ts';
+import { Damper } from './damper.ts';
 import { IpvsError } from './errors.ts';
 import { FallbackCommands } from './fallback-commands.ts';
-import { applyResult, type Health, type HealthEvent, unknownHealth } from './health/health.ts';
+import { forgiven } from './health/damping.ts';
+import { type Health, type HealthEvent, unknownHealth } from './health/health.ts';
 import { fastInterval } from './health/pace.ts';
 import { firstHealth } from './ipvs/adopt.ts';
 import {
@@ -66,6 +68,7 @@ export class Daemon {
   readonly #reconciler: Reconciler;
   readonly #scheduler: Scheduler;
   readonly #fallbackCommands: FallbackCommands;
+  readonly #damper: Damper;
   readonly #observers: readonly Observer[];
   readonly #heldDown: HeldDown;
   readonly #overrideOf: OverrideOf;
@@ -115,6 +118,7 @@ export class Daemon {
     });
     this.#scheduler = new Scheduler((key, result) => this.#onResult(key, result));
     this.#fallbackCommands = new FallbackCommands({ command: services.command, log: () => this.#log });
+    this.#damper = new Damper({ health: () => this.#health, stateOf: this.#stateOf, heldDown, log: () => this.#log });
   }
 
   /**
@@ -180,6 +184,7 @@ export class Daemon {
     this.#forget(this.#lastChecks);
     this.#forget(this.#held);
     this.#tellHolds();
+    this.#damper.ease(config.virtuals);
     const programmed = this.#reconciler.reconcile(true);
     this.#schedule();
     await programmed;
@@ -198,6 +203,7 @@ export class Daemon {
   /** Brings the table up to date after `heldDown` or `overrideOf` has changed its mind; resolves when that has been tried. */
   async holdsChanged(): Promise<void> {
     this.#tellHolds();
+    this.#damper.ease(this.#config.virtuals);
     await this.#applyHealth();
   }
 
@@ -287,6 +293,11 @@ export class Daemon {
     this.#scheduler.runNow([...jobs]);
   }
 
+  /** Forgets that a server has flapped; false when it has not. */
+  forgive(member: Pick<Member, 'virtual' | 'real'>): boolean {
+    return this.#damper.forgive(member);
+  }
+
   /** What systemd shows in one line. */
   tally(): Tally {
     const members = membersOf(this.#config);
@@ -327,13 +338,21 @@ export class Daemon {
     const now = this.#now();
     const found = this.#foundByCheck();
     return new Map(
-      membersOf(config).map(({ virtual, real, key }) => {
+      membersOf(config).map((member) => {
+        const { virtual, real, key } = member;
         const first = firstHealth(virtual, real, table, now);
         const { kind } = real.check.spec;
-        const isConstant = kind === 'on' || kind === 'off';
-        return [key, isConstant ? first : (this.#health.get(key) ?? found.get(checkKey(real.check)) ?? first)];
+        if (kind === 'on' || kind === 'off') return [key, first];
+        const health = this.#health.get(key);
+        if (health === undefined) return [key, found.get(checkKey(real.check)) ?? first];
+        return [key, this.#damper.kept(health, member, () => this.#checked(key))];
       }),
     );
+  }
+
+  /** The server as it is checked until a reload says otherwise. */
+  #checked(key: string): Real | undefined {
+    return this.#members.get(this.#jobs.get(key) ?? '')?.find((member) => member.key === key)?.real;
   }
 
   /** What the running checks have found: a server that a reload names in one more place need not wait for its next check. */
@@ -343,7 +362,7 @@ export class Daemon {
       const health = this.#health.get(key);
       const check = checkKey(real.check);
       if (health === undefined || health.state === 'unknown') continue;
-      if (health.state === 'down' || !found.has(check)) found.set(check, { ...health, failures: 0 });
+      if (health.state === 'down' || !found.has(check)) found.set(check, { ...forgiven(health), failures: 0 });
     }
     return found;
   }
@@ -382,10 +401,12 @@ export class Daemon {
       this.#lastChecks.set(member.key, { at: this.#now(), durationMs, outcome, detail });
       for (const observer of this.#observers) observer.checked?.(member, result);
       const verdict = { up: result.outcome === 'up', detail: result.detail };
-      const { health, event } = applyResult(before, verdict, member.virtual.failureCount, this.#now());
+      const change = this.#damper.judge(member, before, verdict, this.#now());
+      const { health, event } = change;
       this.#health.set(member.key, health);
       if (before.state === 'unknown' && health.state === 'down') this.#tellFirstDown(member);
       if (event !== undefined) this.#logEvent(member, event, result);
+      this.#damper.judged(member, change);
       const { state, since: at, reason } = health;
       if (state !== before.state && state !== 'unknown')
         for (const observer of this.#observers) observer.turned?.(member, { state, at, reason });

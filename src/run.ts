@@ -130,6 +130,7 @@ export async function run(options: RunOptions): Promise<number> {
       unkept: () => state.unkept(),
       holdsChanged: () => daemon.holdsChanged(),
       recheck: (members) => daemon.recheck(members),
+      forgive: (member) => daemon.forgive(member),
       trouble: () => daemon.trouble,
     };
     const order = async (request: OrderRequest, from: string) => {

@@ -17,7 +17,7 @@ export const ACTIONS = {
   top: 'the same as a live screen with keys to look closer, drain, disable and enable; ? explains them',
   drain: 'a server gets no new connections, those it has go on; kept across reloads and restarts until enable',
   disable: 'take a server out of service as if its check failed; kept until enable',
-  enable: "undo drain, disable and weight: the server's checks decide again",
+  enable: "undo drain, disable and weight, forget that it flapped: the server's checks decide again",
   weight: 'give a server another weight (0..65535) than the configuration; kept until enable',
   recheck: 'check servers at once',
   plan: "print what a start would change in the kernel's table as it is now, and why; changes nothing",

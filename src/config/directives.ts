@@ -76,6 +76,7 @@ export const DIRECTIVES = {
   failurecount: row('both', 'n', count, '1', 'Failed checks in a row before a server counts as down.'),
   checkcount: row('both', 'n', count, '1', 'Attempts of a ping check before it fails.', { deprecated: 'failurecount does the same for every kind of check' }),
   tripwire: row('both', 'yes | no', yesNo, 'no', 'yes: keep an idle TCP connection to each real server that is up, and check the server at once when it closes or resets it. (Ours.)'),
+  flapdamping: row('both', 'yes | no', yesNo, 'no', 'yes: a server that goes down again before it has passed 32 checks in a row since it came up must pass twice as many in a row as the last time to come back: 2, 4, … 32, and no more than 2 while no server of its virtual is up. (Ours.)'),
   quiescent: row('both', 'yes | no', yesNo, 'no', 'yes: a server that is down stays in the table with weight 0, so its connections end by themselves. no: it is removed.'),
   cleanstop: row('both', 'yes | no', yesNo, 'yes', 'yes: stop removes our virtual services from the kernel. no: it leaves the table as it is.'),
   fallback: row('both', 'host[:port] [gate|masq|ipip]', fallbackOf(4), 'none; gate, the port of the virtual', 'Gets the traffic of a virtual while none of its real servers is up.'),

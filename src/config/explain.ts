@@ -182,10 +182,10 @@ class BlockExplainer {
         return byDefault('10');
       case 'fastinterval':
         return { value: String(this.#virtual.fastIntervalMs / 1000), from: 'as checkinterval' };
-      case 'tripwire':
-        return byDefault('no');
       case 'failurecount':
         return byDefault('1');
+      case 'tripwire':
+      case 'flapdamping':
       case 'quiescent':
       case 'ops':
         return byDefault('no');

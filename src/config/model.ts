@@ -327,6 +327,8 @@ export interface Virtual {
   readonly fastIntervalMs: number;
   /** Whether an idle connection to each server tells of its end before the next check does. */
   readonly tripwire: boolean;
+  /** Whether a server that keeps going down again must pass more and more checks in a row before it comes back. */
+  readonly flapDamping: boolean;
   readonly monitorFile?: string;
   readonly serviceName?: string;
   readonly comment?: string;

@@ -102,6 +102,7 @@ export class BlockResolver {
       failureCount: this.#value('failurecount') ?? 1,
       ...this.#intervals(),
       tripwire: this.#tripwire(reals, service.protocol),
+      flapDamping: this.#flapDamping(reals),
       ...present('monitorFile', this.#own('monitorfile')?.value),
       ...present('serviceName', this.#own('servicename')?.value),
       ...present('comment', this.#own('comment')?.value),
@@ -247,6 +248,20 @@ export class BlockResolver {
         own.place,
         'tripwire has no effect here, because no server of this virtual service is checked at a TCP port',
         'remove it, or check a TCP port (checkport)',
+      );
+    }
+    return wanted;
+  }
+
+  #flapDamping(reals: readonly Real[]): boolean {
+    const wanted = this.#value('flapdamping') ?? false;
+    const own = this.#own('flapdamping');
+    const isNeverChecked = reals.every(({ check: { spec } }) => spec.kind === 'on' || spec.kind === 'off');
+    if (wanted && own !== undefined && reals.length > 0 && isNeverChecked) {
+      this.#warn(
+        own.place,
+        'flapdamping has no effect here, because no server of this virtual service is ever checked',
+        'remove it, or choose another checktype',
       );
     }
     return wanted;

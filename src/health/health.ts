@@ -11,6 +11,20 @@ export interface Health {
   readonly reason: string;
   /** When it came into this state, in milliseconds since 1970. */
   readonly since: number;
+  /** With flap damping, from when it goes down until it has long been up again (damping.ts). */
+  readonly flaps?: Flaps;
+}
+
+/** How a server with flap damping has behaved lately. */
+export interface Flaps {
+  /** How often it went down, and the first and last time, in milliseconds since 1970. */
+  readonly downs: number;
+  readonly firstDownAt: number;
+  readonly lastDownAt: number;
+  /** Checks in a row that it must pass to come back: 1, a power of two, at most 32. */
+  readonly asked: number;
+  /** Those that it has passed since it failed, or came up. */
+  readonly successes: number;
 }
 
 /** A check's word on a server. */

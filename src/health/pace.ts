@@ -9,7 +9,8 @@ export interface Paced {
 /**
  * The interval to the next run of a check while one of its servers is up and has failed, but not often enough to be down; the
  * shortest when there are several. Undefined when the usual interval holds. A server that is down has the usual one: nothing is
- * being counted, and one that is down for days would be asked all the time.
+ * being counted, and one that is down for days would be asked all the time. One that must pass several checks before it comes back
+ * (damping.ts) is not hurried either: that it passes them over some time is what is asked of it.
  */
 export function fastInterval<M extends Paced>(
   members: readonly M[],

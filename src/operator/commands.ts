@@ -35,6 +35,8 @@ export interface OperatorParts {
   /** Resolves when the table has been brought up to date. */
   readonly holdsChanged: () => Promise<void>;
   readonly recheck: (members: readonly Member[]) => void;
+  /** Forgets that a server has flapped; false when it has not. */
+  readonly forgive: (member: Member) => boolean;
   /** What is wrong with the kernel's table. */
   readonly trouble: () => string | undefined;
   readonly log: () => Logger;
@@ -60,7 +62,8 @@ export async function carryOut(
   if (request.op === 'recheck') return recheck(request, parts);
   const order = orderOf(request);
   const members = membersNamed(parts.config(), request);
-  const said = members.map((member) => apply(member, order, parts, from));
+  const said =
+    order === undefined ? enable(members, parts, from) : members.map((each) => apply(each, order, parts, from));
   const [unkept] = await Promise.all([parts.unkept(), parts.holdsChanged()]);
   const until = unkept === undefined ? '' : `, until this daemon ends: ${unkept}`;
   const done = members.map((member, index) => outcome(member, `${said[index]}${until}`));
@@ -79,24 +82,36 @@ function recheck(request: OrderRequest, parts: OperatorParts): OrderOutcome[] {
   });
 }
 
-function apply(member: Member, order: Override | undefined, parts: OperatorParts, from: string): string {
-  const { overrides, heldDown, log, now = Date.now } = parts;
+function apply(member: Member, order: Override, parts: OperatorParts, from: string): string {
+  const { overrides, log, now = Date.now } = parts;
   const { virtual, real } = member;
   const before = overrides.of(member);
   const fields = { virtual: virtualName(virtual), real: serverName(virtual, real) };
-  if (order === undefined) {
-    const isUndone = overrides.undo(member);
-    const still = heldDown(virtual, real);
-    const after = still === undefined ? 'its checks decide again' : `out of service still, ${still}`;
-    if (!isUndone) return still === undefined ? 'had no order' : `had no order; ${after}`;
-    log().info(`Real server ${serverId(virtual, real)} is given back by the operator, ${from}: ${after}`, fields);
-    return `is enabled: ${after}`;
-  }
   const words = wordsOf(order);
   if (before !== undefined && wordsOf(before) === words) return `${words} already`;
   overrides.give(member, { ...order, at: now() });
   log().info(`Real server ${serverId(virtual, real)} ${words}, ordered by the operator ${from}`, fields);
   return words;
+}
+
+function enable(members: readonly Member[], parts: OperatorParts, from: string): string[] {
+  const forgiven = new Set(members.filter((member) => parts.forgive(member)));
+  const said = members.map((member) => giveBack(member, forgiven.has(member), parts, from));
+  if (forgiven.size > 0) parts.recheck([...forgiven]);
+  return said;
+}
+
+function giveBack(member: Member, isForgiven: boolean, parts: OperatorParts, from: string): string {
+  const { overrides, heldDown, log } = parts;
+  const { virtual, real } = member;
+  const fields = { virtual: virtualName(virtual), real: serverName(virtual, real) };
+  const isUndone = overrides.undo(member);
+  const still = heldDown(virtual, real);
+  const decides = isForgiven ? 'that it flapped is forgotten, and it is being checked' : 'its checks decide again';
+  const after = still === undefined ? decides : `out of service still, ${still}`;
+  if (!isUndone && !isForgiven) return still === undefined ? 'had no order' : `had no order; ${after}`;
+  log().info(`Real server ${serverId(virtual, real)} is given back by the operator, ${from}: ${after}`, fields);
+  return `is enabled: ${after}`;
 }
 
 /** Undefined for `enable`. */

@@ -117,6 +117,12 @@ export const SERVER_FAMILIES: readonly ServerFamily[] = [
     value: ({ counts }) => counts?.failuresInRow,
   },
   {
+    name: 'tsdirectord_server_damping_successes_needed',
+    type: 'gauge',
+    help: 'Checks in a row that a flapping server must pass to come back (flapdamping); none for one that is up or not damped.',
+    value: ({ server: { state, damping } }) => (state === 'down' ? damping?.successesNeeded : undefined),
+  },
+  {
     name: 'tsdirectord_server_transitions_total',
     type: 'counter',
     help: 'How often checks have brought a server up or down.',

@@ -1,6 +1,7 @@
 // What a daemon knows, as plain data for people and programs: its services, their servers, since when and why each is as it is,
 // and where the kernel's table is not what it should be. view.ts makes it.
 import type { Config, Real, Virtual } from '../config/model.ts';
+import type { Damping } from '../health/damping.ts';
 import type { Health, State } from '../health/health.ts';
 import type { HeldDown, Override, OverrideOf, StateOf } from '../ipvs/desired.ts';
 import type { Listed } from '../ipvs/save-format.ts';
@@ -25,6 +26,8 @@ export interface ServerSnapshot {
   readonly reason: string;
   /** Failed checks in a row while it is up. */
   readonly failures: number;
+  /** What flapdamping asks of it; absent when it does not flap, or is held out of service. */
+  readonly damping?: Damping;
   /** As configured. */
   readonly weight: number;
   readonly forwarding: Real['forwarding'];

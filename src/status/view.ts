@@ -1,6 +1,7 @@
 // How a daemon's facts become its snapshot: one virtual service at a time, and of that one server at a time, because it may have
 // thousands and no check is to wait for them.
 import { formatEndpoint, kernelPort, type Real, type Virtual, virtualKey, virtualName } from '../config/model.ts';
+import { dampingOf } from '../health/damping.ts';
 import { type DesiredDestination, desiredFallback, desiredReal, needsFallback, serverName } from '../ipvs/desired.ts';
 import { type Listed, type Listing, listingKey } from '../ipvs/save-format.ts';
 import { inPieces } from './slices.ts';
@@ -43,11 +44,14 @@ export class VirtualView {
   server(real: Real): ServerSnapshot {
     const { virtual } = this;
     const { healthOf, heldDown, overrideOf, lastCheckOf } = this.#facts;
-    const { state, since, reason, failures } = healthOf(virtual, real);
+    const health = healthOf(virtual, real);
+    const { state, since, reason, failures } = health;
     const name = serverName(virtual, real);
+    const held = heldDown(virtual, real);
     return {
       ...{ name, state, since, reason, failures, weight: real.weight, forwarding: real.forwarding },
-      ...present('heldDown', heldDown(virtual, real)),
+      ...present('damping', held === undefined ? dampingOf(health) : undefined),
+      ...present('heldDown', held),
       ...present('override', overrideOf(virtual, real)),
       ...present('lastCheck', lastCheckOf(virtual, real)),
       ...present('kernel', this.#listed?.get(name)),

@@ -1,4 +1,5 @@
 // The words and colours for what a snapshot holds, the same wherever people read them in a terminal: status, show and top.
+import { dampingWords } from '../health/damping.ts';
 import type { DaemonSnapshot, ServerSnapshot } from './snapshot.ts';
 
 const SECOND = 1000;
@@ -28,19 +29,26 @@ export function healthWord(
   server: ServerSnapshot,
   failureCount: number,
 ): { readonly word: string; readonly tone: Tone } {
-  const { state, heldDown, override, failures, kernel } = server;
+  const { state, heldDown, override, failures, kernel, damping } = server;
   if (override?.kind === 'drain') {
     const isEmpty = (kernel?.activeConnections ?? 0) === 0;
     return { word: isEmpty ? 'drained' : 'draining', tone: 'yellow' };
   }
   if (override?.kind === 'disable') return { word: 'disabled', tone: 'yellow' };
   if (heldDown !== undefined) return { word: 'maint', tone: 'yellow' };
-  if (state === 'down') return { word: 'DOWN', tone: 'red' };
+  if (state === 'down') return { word: downWord(damping), tone: 'red' };
   if (state === 'unknown') return { word: 'new', tone: 'yellow' };
   if (failures === 0) return { word: 'up', tone: 'green' };
   // As HAProxy shows it: so many failures of those that take it down.
   const word = `up ${failures}/${failureCount}`;
   return { word: word.length > MOST_WORD ? 'up, fails' : word, tone: 'yellow' };
+}
+
+/** As HAProxy shows it: so many successes of those that bring it back. */
+function downWord(damping: ServerSnapshot['damping']): string {
+  if (damping === undefined) return 'DOWN';
+  const progress = `${damping.successes}/${damping.successesNeeded}`;
+  return `DOWN ${progress}`.length > MOST_WORD ? `DOWN${progress}` : `DOWN ${progress}`;
 }
 
 /** The operator's will, and why else a server is out of service whatever its checks say. */
@@ -54,16 +62,26 @@ export function ordersOf({ heldDown, override, weight }: ServerSnapshot): string
   ];
 }
 
+/** What flapdamping asks of it. */
+export function flapsOf({ state, damping }: ServerSnapshot): string[] {
+  return damping === undefined ? [] : [dampingWords(state, damping)];
+}
+
 /** What else is to be known of a server: the above, and failures that have not taken it down yet. */
 export function notesOf(server: ServerSnapshot, failureCount: number): string[] {
   const { failures } = server;
-  return [...ordersOf(server), ...(failures > 0 ? [`${failures} of ${failureCount} failures in a row`] : [])];
+  return [
+    ...ordersOf(server),
+    ...flapsOf(server),
+    ...(failures > 0 ? [`${failures} of ${failureCount} failures in a row`] : []),
+  ];
 }
 
 /** What its last check said. */
 export function checkWords({ state, reason, lastCheck }: ServerSnapshot): string {
   const said = lastCheck?.detail ?? reason;
-  return state === 'up' && lastCheck?.outcome === 'down' ? `fails: ${said}` : said;
+  if (lastCheck === undefined || state === 'unknown' || lastCheck.outcome === state) return said;
+  return state === 'up' ? `fails: ${said}` : `passes: ${said}`;
 }
 
 /** The same, and for a server that is held out of service what its state would be. */

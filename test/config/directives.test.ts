@@ -12,9 +12,10 @@ const LDIRECTORD = `autoreload callback checkcommand checkcount checkinterval ch
   fallbackcommand fork httpmethod load logfile login maintenancedir monitorfile negotiatetimeout netmask ops passwd
   persistent protocol quiescent readdquiescent real real6 receive request schedflags scheduler secret service servicename
   smtp supervised virtual virtual6 virtualhost`.split(/\s+/);
-const OURS = `fastinterval logformat sslname sslverify starttls statuslisten statustoken syncdaemon tripwire`.split(
-  ' ',
-);
+const OURS =
+  `fastinterval flapdamping logformat sslname sslverify starttls statuslisten statustoken syncdaemon tripwire`.split(
+    ' ',
+  );
 
 test('every directive of ldirectord has a row, and no other but ours', () => {
   expect(Object.keys(DIRECTIVES).sort()).toEqual([...LDIRECTORD, ...OURS].sort());
@@ -41,6 +42,7 @@ const HOLDS: Partial<Record<DirectiveName, string>> = {
   failurecount: String(virtual.failureCount),
   fastinterval: virtual.fastIntervalMs === virtual.checkIntervalMs ? 'checkinterval' : '',
   tripwire: yesNo(virtual.tripwire),
+  flapdamping: yesNo(virtual.flapDamping),
   checkcount: String(attemptsOf('ping')),
   quiescent: yesNo(virtual.quiescent),
   cleanstop: yesNo(virtual.cleanStop),

@@ -61,6 +61,7 @@ const both: readonly (readonly [string, fc.Arbitrary<string>])[] = [
   ['failurecount', seconds],
   ['fastinterval', fc.constantFrom('0.25', '"7"', '.5', '100')],
   ['tripwire', yesNo],
+  ['flapdamping', yesNo],
   ['checkcount', seconds],
   ['quiescent', yesNo],
   ['cleanstop', yesNo],

@@ -34,6 +34,7 @@ function operator(more: Partial<OperatorParts> & { config?: () => Config } = {})
       changes++;
     },
     recheck: (members) => void rechecked.push(...members),
+    forgive: () => false,
     trouble: () => undefined,
     log: () => log,
     now: () => 42,
@@ -148,6 +149,18 @@ describe('orders', () => {
       'Real server 10.0.0.3:80 (7) has weight 0, ordered by the operator over HTTP from 192.0.2.7',
       'Real server 10.0.0.3:80 (7) is given back by the operator, over HTTP from 192.0.2.7: its checks decide again',
     ]);
+  });
+
+  test('enable forgives a server that flaps, and has it checked', async () => {
+    const { order, rechecked, log } = operator({ forgive: ({ real }) => real.address === '10.0.0.2' });
+    const forgiven = 'is enabled: that it flapped is forgotten, and it is being checked';
+    expect(await order('enable', 'shop', 'all')).toEqual([
+      `10.0.0.2:80 (10.0.0.1:80) ${forgiven}`,
+      `10.0.0.2:81 (10.0.0.1:80) ${forgiven}`,
+      '10.0.0.3:80 (10.0.0.1:80) had no order',
+    ]);
+    expect(rechecked.map(({ real }) => real.port)).toEqual([80, 81]);
+    expect(log.lines).toHaveLength(2);
   });
 
   test('enabled, but in maintenance', async () => {

@@ -84,6 +84,7 @@ async function started(
     unkept: () => state.unkept(),
     holdsChanged: () => daemon.holdsChanged(),
     recheck: (members: readonly Member[]) => daemon.recheck(members),
+    forgive: (member: Member) => daemon.forgive(member),
     trouble: () => daemon.trouble,
   };
   return {
@@ -114,6 +115,25 @@ const virtual = (servers: readonly WebServer[], more = ''): string =>
   `virtual = 10.0.0.1:80\n\tservice = http\n\treceive = "found"\n${more}${servers.map((each) => `\treal = ${at(each)} masq 3\n`).join('')}`;
 const FAST = 'checkinterval = 1\nnegotiatetimeout = 5\n';
 const SLOW = 'checkinterval = 600\nnegotiatetimeout = 5\n';
+
+test('enable forgives a server that flaps: one check brings it back, not the eight that would be next', async () => {
+  const [web, other] = [await WebServer.start(), await WebServer.start()];
+  const { order, daemon, reaches } = await started(
+    `flapdamping = yes\nquiescent = yes\n${FAST}${virtual([web, other])}`,
+  );
+  const [member] = daemon.config.virtuals.flatMap((each) => each.reals.map((real) => ({ virtual: each, real })));
+  if (member === undefined) throw new Error('no server');
+  const health = () => daemon.facts().healthOf(member.virtual, member.real);
+  await reaches(`${at(web)} 3`, `${at(other)} 3`);
+  for (const asked of [1, 2, 4, 8]) {
+    web.mood = 'broken';
+    await until(`it is asked for ${asked}`, () => health().state === 'down' && health().flaps?.asked === asked);
+    web.mood = 'ok';
+    if (asked < 8) await until('it is up', () => health().state === 'up');
+  }
+  await order('enable', at(web));
+  await until('it is up', () => health().state === 'up' && health().flaps?.asked === undefined);
+});
 
 describe('drain', () => {
   test.each([['yes'], ['no']])(

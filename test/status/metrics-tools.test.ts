@@ -77,6 +77,7 @@ describe.skipIf(missing.length > 0)('promtool', () => {
       '4m',
     ],
     ['a server flaps', 'TsdirectordServerFlapping', { 'server_transitions_total{server="a"}': '0+2x20' }, '15m'],
+    ['a server is damped', 'TsdirectordServerDamped', { 'server_damping_successes_needed{server="a"}': '4x9' }, '4m'],
     ['the kernel refuses', 'TsdirectordKernelTableWrong', { kernel_table_in_order: '0x9' }, '4m'],
     ['a reload has failed', 'TsdirectordReloadFailed', { config_last_reload_successful: '0x9' }, '8m'],
     [

@@ -75,6 +75,19 @@ tsdirectord_checks_total{${service},outcome="error",reason="director"} 1
   expect(samplesOf(await text()).get(`tsdirectord_server_check_failures_in_row{${WEB48}}`)).toBe(0);
 });
 
+test('a server that flaps: what brings it back, while it is down', async () => {
+  const { source, member, text } = site();
+  const { virtual, real } = member();
+  const key = memberKey(virtual, real);
+  const name = `tsdirectord_server_damping_successes_needed{${WEB48}}`;
+  const flaps = { downs: 3, firstDownAt: AT, lastDownAt: AT, asked: 4, successes: 1 };
+  const seen = async (state: 'up' | 'down', asked: number) => {
+    source.health.set(key, { state, failures: 0, reason: '', since: AT, flaps: { ...flaps, asked } });
+    return samplesOf(await text()).get(name);
+  };
+  expect([await seen('down', 4), await seen('down', 1), await seen('up', 4)]).toEqual([4, undefined, undefined]);
+});
+
 test('a server that is up, held, and in the kernel with connections', async () => {
   const { source, member, text } = site();
   const { virtual, real } = member();

@@ -28,11 +28,26 @@ const weight = { override: { kind: 'weight', weight: 9, at: ago(32) } } as const
 const maintenance = { heldDown: 'maintenance: file 10.0.0.2' } as const;
 const failing = { outcome: 'down', detail: 'HTTP 500', at: ago(1), durationMs: 3 } as const;
 
+const damping = (successesNeeded: number, successes: number) => ({
+  ...{ downs: 3, firstDownAt: ago(50), lastDownAt: ago(10), successesNeeded, successes },
+});
+const FLAPS = (needed: number, soFar = ''): string =>
+  `flaps: went down 3 times in 40 s; comes back after ${needed} successes in a row${soFar}`;
+
 describe('a server', () => {
   test.for<[Partial<ServerSnapshot>, string, string, boolean, string[], number | undefined]>([
     [{}, 'up', 'green', true, [], 60],
     [{ failures: 2 }, 'up 2/3', 'yellow', true, ['2 of 3 failures in a row'], 60],
     [{ state: 'down' }, 'DOWN', 'red', false, [], 60],
+    [{ state: 'down', damping: damping(4, 2) }, 'DOWN 2/4', 'red', false, [FLAPS(4, ' (2 so far)')], 60],
+    [{ state: 'down', damping: damping(32, 0) }, 'DOWN 0/32', 'red', false, [FLAPS(32)], 60],
+    [{ state: 'down', damping: damping(32, 31) }, 'DOWN31/32', 'red', false, [FLAPS(32, ' (31 so far)')], 60],
+    [
+      { damping: damping(32, 0), failures: 1 },
+      ...(['up 1/3', 'yellow', true] as const),
+      ['flapped: went down 3 times in 40 s; counts as steady after 32 successes in a row', '1 of 3 failures in a row'],
+      60,
+    ],
     [{ state: 'unknown' }, 'new', 'yellow', false, [], 60],
     [{ ...drain, ...kernel(3) }, 'draining', 'yellow', false, ['drained by the operator'], 30],
     [{ ...drain, ...kernel(0) }, 'drained', 'yellow', false, ['drained by the operator'], 30],
@@ -77,6 +92,7 @@ describe('a server', () => {
     [server('x'), 'HTTP 200 OK', 'HTTP 200 OK'],
     [server('x', { failures: 1, lastCheck: failing }), 'fails: HTTP 500', 'fails: HTTP 500'],
     [server('x', { state: 'down', lastCheck: failing }), 'HTTP 500', 'HTTP 500'],
+    [server('x', { state: 'down' }), 'passes: HTTP 200 OK', 'passes: HTTP 200 OK'],
     [server('x', { ...maintenance, state: 'down', lastCheck: failing }), 'HTTP 500', 'its checks say down: HTTP 500'],
     [
       without(server('x', { state: 'unknown', reason: 'not checked yet' }), 'lastCheck'),

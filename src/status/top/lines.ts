@@ -3,6 +3,7 @@ import { columnsOf, fill, type Look, plain, wrap } from '../columns.ts';
 import type { DaemonSnapshot, ServerSnapshot, VirtualSnapshot } from '../snapshot.ts';
 import {
   checkWordsOf,
+  flapsOf,
   healthWord,
   isUp,
   notesOf,
@@ -104,7 +105,7 @@ function serverPieces(server: ServerSnapshot, virtual: VirtualSnapshot, isSelect
   const { word, tone } = healthWord(server, virtual.failureCount);
   const cells = cellsOn(style.width).map(({ columns, of }) => fill(`${of(server, style.seenAt)}`, columns, 'end'));
   // The health word counts the failures already.
-  const why = [...ordersOf(server), checkWordsOf(server)].join('; ');
+  const why = [...ordersOf(server), ...flapsOf(server), checkWordsOf(server)].join('; ');
   return [
     [isSelected ? 'bold' : undefined, fill(cutStart(name, style), style.nameColumns)],
     [tone, ` ${fill(word, HEALTH_COLUMNS)} `],

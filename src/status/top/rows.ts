@@ -92,11 +92,11 @@ function connectionsOf({ kernel }: ServerSnapshot): number {
 
 /** The more, the sooner somebody should look. */
 function troubleOf(server: ServerSnapshot): number {
-  const { differs, state, heldDown, failures } = server;
+  const { differs, state, heldDown, failures, damping } = server;
   if (differs !== undefined) return 4;
   if (heldDown !== undefined) return 1;
   if (state === 'down') return 3;
-  return failures > 0 || state === 'unknown' ? 2 : 0;
+  return failures > 0 || state === 'unknown' || damping !== undefined ? 2 : 0;
 }
 
 /** A service that nobody serves is worse than any that somebody does. */

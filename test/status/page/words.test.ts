@@ -24,12 +24,16 @@ const busy = (activeConnections: number) =>
 const drained = { heldDown: 'drained by the operator', override: { kind: 'drain' } } as const;
 const disabled = { heldDown: 'disabled by the operator', override: { kind: 'disable' } } as const;
 
+const damping = { downs: 3, firstDownAt: 0, lastDownAt: 40_000, successesNeeded: 4, successes: 2 };
+
 describe('a server', () => {
   test.for([
     ['up', up(), 'Up', 'up', 0, ['recheck', 'weight', 'drain', 'disable']],
     ['down', up({ state: 'down' }), 'Down', 'down', 2, ['recheck', 'weight', 'drain', 'disable']],
     ['new', up({ state: 'unknown' }), 'New', 'new', 1, ['recheck', 'weight', 'drain', 'disable']],
     ['failing', up({ failures: 1 }), 'Up', 'up', 1, ['recheck', 'weight', 'drain', 'disable']],
+    ['damped', up({ state: 'down', damping }), 'Down', 'down', 2, ['recheck', 'enable', 'weight', 'drain', 'disable']],
+    ['on probation', up({ damping }), 'Up', 'up', 1, ['recheck', 'enable', 'weight', 'drain', 'disable']],
     [
       'drained, connected',
       up({ ...drained, kernel: busy(3) }),
@@ -81,6 +85,11 @@ describe('a server', () => {
       up({ failures: 2, lastCheck: { at: 0, durationMs: 1, outcome: 'down', detail: 'silent' } }),
       'HTTP 200 OK',
       ['Failed 2 of 3 checks in a row: silent'],
+    ],
+    [
+      up({ state: 'down', reason: 'refused', damping }),
+      'refused',
+      ['Flaps: went down 3 times in 40 s; comes back after 4 successes in a row (2 so far)'],
     ],
     [up({ override: { kind: 'weight', weight: 9 } }), 'HTTP 200 OK', ['Weight 9 ordered by the operator']],
     [

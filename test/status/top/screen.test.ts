@@ -249,13 +249,13 @@ test('help', () => {
     |  e enable   undoes the three above: its checks decide again                    |
     |  r recheck  checks it now; on the line of a service, all its servers           |
     |                                                                                |
-    |Health      up; up 1/3: 1 of the 3 failures that take it down; DOWN;            |
-    |            new: not checked yet; draining: has connections; drained: has none; |
-    |            disabled; maint: by a file in maintenancedir                        |
+    |Health      up; up 1/3: 1 of the 3 failures that take it down; DOWN; DOWN 2/4:  |
+    |            2 of the 4 successes that bring it back; new: not checked yet;      |
+    |            draining: has connections; drained: has none; disabled;             |
+    |            maint: by a file in maintenancedir                                  |
     |!           how the kernel differs from what it should be                       |
     |                                                                                |
     |q quits, ctrl-z suspends, ctrl-l draws anew. Any other key closes this.         |
-    |                                                                                |
     |                                                                                |
     |                                                                                |
     +--------------------------------------------------------------------------------+

@@ -151,6 +151,19 @@ test('what is answered is what is described', async () => {
   }
 });
 
+test('a server that flaps is described', async () => {
+  const web = await WebServer.start();
+  const { client } = await siteOf(`flapdamping = yes\n${CONFIG(web)}`);
+  const server = async () => (await client.get('/api/v1/status')).json.virtuals[0].servers[0];
+  for (const mood of ['ok', 'broken', 'ok', 'broken'] as const) {
+    web.mood = mood;
+    await until(mood, async () => (await server()).state === (mood === 'ok' ? 'up' : 'down'));
+  }
+  expect(await server()).toMatchObject({ damping: { downs: 2, successesNeeded: 2 } });
+  check('GET', '/api/v1/status', await client.get('/api/v1/status'));
+  check('GET', '/api/v1/services/{key}', await client.get('/api/v1/services/tcp%3A10.0.0.1%3A80'));
+});
+
 test('what is refused is described, too', async () => {
   const web = await WebServer.start();
   const site = await siteOf(CONFIG(web));

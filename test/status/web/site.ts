@@ -72,6 +72,7 @@ export async function daemonOf(config: Config, observers: readonly Observer[] = 
     ...{ config: () => daemon.config, overrides: state.overrides, log: () => log },
     holdsChanged: () => daemon.holdsChanged(),
     recheck: (members: readonly Member[]) => daemon.recheck(members),
+    forgive: (member: Member) => daemon.forgive(member),
     trouble: () => daemon.trouble,
     unkept: () => state.unkept(),
     heldDown: state.overrides.holdsDown,

@@ -1,4 +1,5 @@
 // What the state of servers and services is called, and which of them come first.
+import { dampingWords } from '../../../health/damping.ts';
 import type { ServerSnapshot, VirtualSnapshot } from '../../snapshot.ts';
 
 /** How a server is, for its shape and colour. */
@@ -36,8 +37,9 @@ export function reasonOf({ state, reason, heldDown }: ServerSnapshot): string {
 
 /** What stands beside the state: soft failures, an ordered weight, differences. Empty for most. */
 export function remarksOf(server: ServerSnapshot, failureCount: number): string[] {
-  const { failures, override, differs, lastCheck, state } = server;
+  const { failures, override, differs, lastCheck, state, damping } = server;
   return [
+    ...(damping === undefined ? [] : [sentence(dampingWords(state, damping))]),
     ...(failures > 0
       ? [
           `Failed ${failures} of ${failureCount} checks in a row${lastCheck === undefined ? '' : `: ${lastCheck.detail}`}`,
@@ -54,9 +56,14 @@ export function remarksOf(server: ServerSnapshot, failureCount: number): string[
   ];
 }
 
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 export function serverRank(server: ServerSnapshot): Rank {
   if (markOf(server) === 'down' || server.differs !== undefined) return 2;
-  return markOf(server) === 'up' && server.failures === 0 && server.override === undefined ? 0 : 1;
+  const { failures, override, damping } = server;
+  return markOf(server) === 'up' && failures === 0 && override === undefined && damping === undefined ? 0 : 1;
 }
 
 export interface Count {
