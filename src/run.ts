@@ -23,16 +23,17 @@ import { Orders } from './orders.ts';
 import { type Handlers, JsonText, type Question, socketPath } from './status/control.ts';
 import type { DaemonHead } from './status/snapshot.ts';
 import { snapshotText } from './status/view.ts';
+import { span } from './status/words.ts';
 import { statusSource } from './status-source.ts';
 import { Commands } from './system/command.ts';
 import type { ConnectionSync } from './system/connection-sync.ts';
 import { leaveMemoryOutOfCoreDumps } from './system/core-dump.ts';
 import { tellStarter } from './system/detach.ts';
 import { keepHeapSmall } from './system/heap.ts';
-import { openLogFile } from './system/log-file.ts';
+import { type Outage, openLogFile } from './system/log-file.ts';
 import { claim } from './system/pid-file.ts';
 import { Pinger } from './system/pinger.ts';
-import { resolveHost } from './system/resolver.ts';
+import { resolveForCheck } from './system/resolver.ts';
 import { serviceManager } from './system/service-manager.ts';
 import { isJournal, openStandardOutput } from './system/standard-output.ts';
 import { openSyslog } from './system/syslog.ts';
@@ -239,7 +240,7 @@ function checkWorld(
   const pinger = new Pinger(tracing);
   return {
     services: {
-      resolve: (host) => resolveHost(host),
+      resolve: resolveForCheck,
       command: commands.run,
       ping: (target, options) => pinger.ping(target, options),
       ...tracing,
@@ -260,7 +261,7 @@ function logSettings(config: Config): string {
 }
 
 /** Throws UsageError when the log cannot be opened. */
-async function openLogger(config: Config, { debug, supervised, name }: RunOptions): Promise<Logger> {
+async function openLogger(config: Config, { debug, supervised, name, say }: RunOptions): Promise<Logger> {
   // A daemon that somebody watches ends when the watcher goes away.
   const end = (): void => void process.kill(process.pid, 'SIGTERM');
   if (debug) return terminalLogger(process.stdout, process.stdout.isTTY === true, end);
@@ -277,9 +278,19 @@ async function openLogger(config: Config, { debug, supervised, name }: RunOption
   }
   const { path } = config.log;
   try {
-    const sink = openLogFile(path);
-    return config.logFormat === 'json' ? await jsonLogger(sink, name) : classicLogger(sink, name, process.pid);
+    let log: Logger | undefined;
+    const sink = openLogFile(path, {
+      onRecovery: (outage) => log?.warn(`The logfile ${path} ${outageWords(outage)}`),
+      onFull: (error) => void say(`cannot open the logfile ${path} yet, it is tried again: ${messageOf(error)}`),
+    });
+    log = config.logFormat === 'json' ? await jsonLogger(sink, name) : classicLogger(sink, name, process.pid);
+    return log;
   } catch (error) {
     throw new UsageError(`cannot open the logfile ${path}: ${messageOf(error)}`, 2, { cause: error });
   }
+}
+
+function outageWords({ reason, durationMs, lostLines }: Outage): string {
+  const lost = lostLines === 0 ? 'no line is lost' : `${counted(lostLines, 'line')} lost`;
+  return `could not be written for ${span(durationMs)} (${reason}), until now: ${lost}`;
 }

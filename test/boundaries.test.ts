@@ -107,7 +107,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'system/': {
     ours: ['system/', 'ipvs/', 'checks/text.ts', 'config/model.ts', 'errors.ts', 'log.ts'],
-    others: ['nodemailer', 'sonic-boom', 'node:'],
+    others: ['nodemailer', 'node:'],
   },
 };
 

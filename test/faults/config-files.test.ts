@@ -54,7 +54,7 @@ test('a log file: no link is followed where everybody may have put it', () => {
 test('a log file: a link that is put in its place later gets nothing either', async () => {
   const { open, victim, untouched } = setUp();
   const path = join(open, 'log');
-  const log = openLogFile(path, 10);
+  const log = openLogFile(path, { lookEveryMs: 10 });
   onTestFinished(() => log.close());
   log.write('one\n', 'info');
   await until('the first line', () => readFileSync(path, 'utf8') === 'one\n');

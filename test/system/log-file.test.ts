@@ -1,17 +1,9 @@
 // A log file that is rotated under the program, or whose disk is full.
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { openLogFile } from '../../src/system/log-file.ts';
+import { type Outage, openLogFile } from '../../src/system/log-file.ts';
 import { NOISE_MS } from '../noise.ts';
 import { scratch } from '../scratch.ts';
 import { until } from '../until.ts';
@@ -64,7 +56,7 @@ test.each<[string, (path: string) => void]>([
 ])('%s: a new one is made without being asked to', async (_, rotate) => {
   const path = join(scratch(), 'logs', 'log');
   mkdirSync(join(path, '..'));
-  const log = openLogFile(path, LOOK_MS);
+  const log = openLogFile(path, { lookEveryMs: LOOK_MS });
   log.write('before\n', 'info');
   await until('the first line', () => read(path) === 'before\n');
   rotate(path);
@@ -92,31 +84,42 @@ function readable(path: string): boolean {
 test('a full disk: what waits is bounded, what is lost is told once, and the close does not wait for room', async () => {
   const path = join(scratch(), 'log');
   symlinkSync('/dev/full', path);
-  const log = openLogFile(path, LOOK_MS);
-  await until('the full disk', () => readdirSync('/proc/self/fd').some((fd) => linkOf(fd) === '/dev/full'));
+  const outages: Outage[] = [];
+  const log = openLogFile(path, { lookEveryMs: LOOK_MS, onRecovery: (outage) => outages.push(outage) });
   const line = `${'x'.repeat(65_535)}\n`;
   for (let index = 0; index < 100; index++) log.write(line, 'info');
+  await pause(5 * LOOK_MS);
   unlinkSync(path);
   // Just as many lines as there may wait.
   await until('room again', () => read(path).length === 4 * 1024 * 1024);
   log.write('next\n', 'info');
   log.write('and next\n', 'info');
   await until('the lines after it', () => read(path).endsWith('next\nand next\n'));
-  expect(
-    read(path)
-      .split('\n')
-      .filter((found) => !found.startsWith('x')),
-  ).toEqual([`36 log lines were lost: writing to ${path} was too slow`, 'next', 'and next', '']);
+  const others = read(path)
+    .split('\n')
+    .filter((found) => !found.startsWith('x'));
+  expect(others).toEqual(['next', 'and next', '']);
+  expect(outages).toEqual([{ reason: 'no space left on device', durationMs: expect.any(Number), lostLines: 36 }]);
   await log.close();
 });
 
-function linkOf(fd: string): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return '';
-  }
-}
+test('as long as no new file can be made the old one goes on, and no descriptor is lost', async () => {
+  const path = join(scratch(), 'logs', 'log');
+  mkdirSync(join(path, '..'));
+  const log = openLogFile(path, { lookEveryMs: LOOK_MS });
+  const before = readdirSync('/proc/self/fd').length;
+  renameSync(join(path, '..'), `${join(path, '..')}.away`);
+  log.write('one\n', 'info');
+  await pause(10 * LOOK_MS);
+  log.write('two\n', 'info');
+  await until('the lines', () => read(join(`${join(path, '..')}.away`, 'log')) === 'one\ntwo\n');
+  mkdirSync(join(path, '..'));
+  await until('a new file', () => readable(path));
+  await until('the old one closed', () => readdirSync('/proc/self/fd').length === before);
+  log.write('three\n', 'info');
+  await until('the next line', () => read(path) === 'three\n');
+  await log.close();
+});
 
 test('closing on a full disk ends soon', async () => {
   const path = join(scratch(), 'log');
