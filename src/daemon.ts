@@ -2,6 +2,7 @@
 //
 //   .cf -> Config -> Scheduler -> checks -> results -> health -> desired table -> Reconciler -> kernel
 import { setTimeout as pause } from 'node:timers/promises';
+import { CheckTroubles } from './check-troubles.ts';
 import type { CheckResult, CheckServices } from './checks/check.ts';
 import { prepareCheck } from './checks/run.ts';
 import { type Config, checkKey, type Real, type Virtual, virtualKey, virtualName } from './config/model.ts';
@@ -32,6 +33,7 @@ import type { DaemonState, Member as ObservedMember, Observer, ServerChange } fr
 import { Reconciler } from './reconciler.ts';
 import { type Job, Scheduler } from './scheduler.ts';
 import type { Tally } from './service-notices.ts';
+import { standstillTold } from './standstill.ts';
 import type { Facts, LastCheck } from './status/snapshot.ts';
 
 /** How often the kernel's table is looked at for what has vanished. */
@@ -83,8 +85,7 @@ export class Daemon {
   readonly #lastChecks = new Map<string, LastCheck>();
   /** Why members are held down, by member key, as it was told last. */
   readonly #held = new Map<string, string>();
-  /** Why the last check of a member could not be made, by member key: told once, not at every interval. */
-  readonly #troubles = new Map<string, string>();
+  readonly #troubles: CheckTroubles;
   /** Members by the job that checks them. */
   #members = new Map<string, readonly Member[]>();
   /** The job that checks a member, by member key. */
@@ -116,7 +117,11 @@ export class Daemon {
         for (const observer of this.#observers) observer.reconciled?.({ ...pass, at: this.#now() });
       },
     });
-    this.#scheduler = new Scheduler((key, result) => this.#onResult(key, result));
+    this.#scheduler = new Scheduler(
+      (key, result) => this.#onResult(key, result),
+      standstillTold(() => this.#log),
+    );
+    this.#troubles = new CheckTroubles({ log: () => this.#log });
     this.#fallbackCommands = new FallbackCommands({ command: services.command, log: () => this.#log });
     this.#damper = new Damper({ health: () => this.#health, stateOf: this.#stateOf, heldDown, log: () => this.#log });
   }
@@ -197,6 +202,7 @@ export class Daemon {
     this.#state = 'stopping';
     clearInterval(this.#watchTimer);
     this.#scheduler.close();
+    this.#troubles.clear();
     await Promise.all([this.#reconciler.stop(cleanStopKeys(this.#config)), this.#fallbackCommands.close()]);
   }
 
@@ -424,19 +430,12 @@ export class Daemon {
   }
 
   #logResult(member: Member, { outcome, detail, durationMs }: CheckResult): void {
-    const troubled = this.#troubles.get(member.key);
-    if (outcome === 'error') this.#troubles.set(member.key, detail);
-    else this.#troubles.delete(member.key);
-    const isNews = outcome === 'error' && detail !== troubled;
-    if (!isNews && !this.#log.verbose) return;
+    if (outcome !== 'error' && !this.#troubles.any && !this.#log.verbose) return;
     const { real, virtual } = namesOf(member);
     const fields = { virtual, real, reason: detail, durationMs };
-    if (isNews)
-      this.#log.error(
-        `The check of ${real} (${virtual}) could not be made, which says nothing about the server: ${detail}`,
-        fields,
-      );
-    else this.#log.debug(`check ${real} (${virtual}): ${outcome} after ${durationMs.toFixed(1)} ms: ${detail}`, fields);
+    if (outcome === 'error') this.#troubles.failed(`${real} (${virtual})`, detail, fields);
+    else this.#troubles.made(`${real} (${virtual})`);
+    this.#log.debug(`check ${real} (${virtual}): ${outcome} after ${durationMs.toFixed(1)} ms: ${detail}`, fields);
   }
 
   #logEvent(member: Member, event: HealthEvent, { detail, durationMs }: CheckResult): void {

@@ -1,4 +1,8 @@
 // What a running daemon is told to do, by signals and by whoever asks it: reload, one at a time, until it is told to end.
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** From the end of a reload to the next: a storm of orders is a few reloads a second, and checks go on in between. */
+const REST_MS = 200;
 
 interface Waiter {
   resolve(): void;
@@ -9,6 +13,8 @@ export class Orders {
   #waiters: Waiter[] = [];
   #reloadWanted = false;
   #ended: NodeJS.Signals | undefined;
+  /** When the last reload was over, of performance.now(). */
+  #reloadedAt = Number.NEGATIVE_INFINITY;
   #wake = (): void => {};
 
   /** From now on signals are orders: none of them interrupts a start, and a second TERM does not interrupt a stop. */
@@ -42,7 +48,9 @@ export class Orders {
   /** Carries out reloads as they are ordered; resolves with the signal that ends it. Any number of orders during a reload are one more. */
   async untilEnd(reload: () => Promise<void>): Promise<NodeJS.Signals> {
     while (this.#ended === undefined) {
-      if (this.#reloadWanted) {
+      const restMs = this.#reloadedAt + REST_MS - performance.now();
+      if (this.#reloadWanted && restMs > 0) await this.#endedWithin(restMs);
+      else if (this.#reloadWanted) {
         this.#reloadWanted = false;
         const waiters = this.#waiters.splice(0);
         try {
@@ -51,12 +59,20 @@ export class Orders {
         } catch (error) {
           for (const { reject } of waiters) reject(error);
         }
+        this.#reloadedAt = performance.now();
       } else {
         await this.given();
       }
     }
     for (const { reject } of this.#waiters.splice(0)) reject(new Error('this daemon is stopping'));
     return this.#ended;
+  }
+
+  /** Resolves after so many milliseconds, or when it is told to end. */
+  async #endedWithin(ms: number): Promise<void> {
+    const limit = new AbortController();
+    this.#wake = () => this.#ended !== undefined && limit.abort();
+    await pause(ms, undefined, { signal: limit.signal }).catch(() => {});
   }
 
   #wantReload(): void {

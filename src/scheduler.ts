@@ -1,6 +1,7 @@
 // When checks run: a fixed interval from start to start for each distinct check, never two runs of one check at once.
 import { Alarms } from './alarms.ts';
 import type { CheckResult, RunnableCheck } from './checks/check.ts';
+import { Standstill } from './standstill.ts';
 
 /** What is to be checked, and how often. */
 export interface Job {
@@ -23,6 +24,8 @@ interface Running {
   isOutOfRhythm: boolean;
   /** It is to run once more when the run under way has ended. */
   again: boolean;
+  /** Runs in a row whose failure did not count. */
+  repeats: number;
 }
 
 interface Beat {
@@ -42,6 +45,8 @@ const FIRST_REST = 1 / 4;
  */
 const GROUP_MS = 100;
 const MOST_IN_GROUP = 10;
+/** A failure while this process stood still is not told, but the check made again; of so many in a row the last one counts all the same. */
+const MOST_REPEATS = 3;
 /** Runs that are later than this wait for their turn, START_GROUP in each of the event loop, so that answers are heard in between. */
 const LATE_MS = 5;
 
@@ -53,14 +58,17 @@ export class Scheduler {
   });
   /** Due already, and waiting for their turn. */
   readonly #late = new Set<Running>();
+  readonly #standstill: Standstill;
 
-  /** `onResult` gets every result of a check that is still wanted. */
-  constructor(onResult: (key: string, result: CheckResult) => void) {
+  /** `onResult` gets every result that says something, of a check that is still wanted. */
+  constructor(onResult: (key: string, result: CheckResult) => void, standstill = new Standstill()) {
     this.#onResult = onResult;
+    this.#standstill = standstill;
   }
 
   /** Makes the running jobs those of `wanted`, by key. What stays keeps its rhythm; what is new starts at once. */
   update(wanted: ReadonlyMap<string, Job>): void {
+    this.#standstill.begin();
     for (const [key, job] of this.#jobs) {
       if (!wanted.has(key)) this.#drop(job);
     }
@@ -71,7 +79,7 @@ export class Scheduler {
       const beat = { at: now + startDelay(index), nextAfterMs: spread(index, fresh.length, intervalMs) };
       const job: Running = {
         ...{ key, intervalMs, check: prepare(), beat, dueAt: beat.at, startedAt: 0 },
-        ...{ isRunning: false, isOutOfRhythm: false, again: false },
+        ...{ isRunning: false, isOutOfRhythm: false, again: false, repeats: 0 },
       };
       this.#jobs.set(key, job);
       this.#alarms.set(job, beat.at);
@@ -109,6 +117,7 @@ export class Scheduler {
 
   /** Ends all checks. */
   close(): void {
+    this.#standstill.close();
     for (const job of this.#jobs.values()) this.#drop(job);
   }
 
@@ -150,17 +159,33 @@ export class Scheduler {
 
   async #run(job: Running): Promise<void> {
     const { isOutOfRhythm } = job;
+    this.#standstill.look();
     job.startedAt = performance.now();
     job.isRunning = true;
+    job.beat = withoutMissed(job, job.startedAt);
     job.dueAt = job.startedAt + job.check.limitMs;
     const result = await job.check.run();
     if (this.#jobs.get(job.key) !== job) return;
     job.isRunning = false;
     this.#schedule(job, nextBeat(job, isOutOfRhythm, performance.now()));
-    if (job.again) this.#insert(job, performance.now());
+    const isTelling = this.#isTelling(job, result);
+    if (job.again || !isTelling) this.#insert(job, performance.now());
     job.again = false;
-    this.#onResult(job.key, result);
+    if (isTelling) this.#onResult(job.key, result);
   }
+
+  /** Whether the result of a run that has just ended says anything about the server. */
+  #isTelling(job: Running, { outcome }: CheckResult): boolean {
+    const isDoubtful = outcome === 'down' && this.#standstill.since(job.startedAt);
+    job.repeats = isDoubtful && job.repeats < MOST_REPEATS ? job.repeats + 1 : 0;
+    return job.repeats === 0;
+  }
+}
+
+/** A run that starts late by whole intervals leaves those out and keeps its place among the others: not all begin at once from then on. */
+function withoutMissed({ beat, intervalMs }: Running, startedAt: number): Beat {
+  const missed = Math.floor((startedAt - beat.at) / intervalMs);
+  return missed > 0 ? { ...beat, at: beat.at + missed * intervalMs } : beat;
 }
 
 /** When the rhythm has it run next, once a run has ended. */

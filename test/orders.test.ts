@@ -73,3 +73,26 @@ test('an end during a reload waits for it, the first signal counts, and nobody i
   await expect(orders.reload()).rejects.toThrow('this daemon is stopping');
   expect(begun).toHaveLength(1);
 });
+
+test('a storm of orders is a few reloads, the last of which began after the last order; an end does not wait', async () => {
+  const orders = new Orders();
+  let count = 0;
+  const began: number[] = [];
+  const ended = orders.untilEnd(async () => {
+    began.push(count);
+  });
+  const start = performance.now();
+  const waiting: Promise<void>[] = [];
+  while (performance.now() - start < 500) {
+    count++;
+    waiting.push(orders.reload());
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(waiting);
+  // One at once, and then one for each 200 ms.
+  expect(began.length).toBeLessThanOrEqual(Math.ceil((performance.now() - start) / 200) + 1);
+  expect([began[0], began.at(-1)]).toEqual([1, count]);
+  orders.reload().catch(() => {});
+  orders.end('SIGTERM');
+  expect(await ended).toBe('SIGTERM');
+});

@@ -2,10 +2,10 @@
 import type { CheckKind, CheckPlan, CheckSpec, CheckSpecs, ConstantSpec, Target } from '../config/model.ts';
 import { formatEndpoint } from '../config/model.ts';
 import { hideSecrets } from '../config/secrets.ts';
-import { CheckFailure } from '../errors.ts';
+import { CannotCheck, CheckFailure } from '../errors.ts';
 import type { CheckClock, CheckContext, CheckResult, CheckServices, RunnableCheck } from './check.ts';
 import { CHECKS } from './index.ts';
-import { explain } from './reasons.ts';
+import { codeOf, explain } from './reasons.ts';
 import { duration, printable } from './text.ts';
 
 /** The longest delay that a timer takes; a longer one would fire at once. */
@@ -118,8 +118,21 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
   const cleanUps: (() => void)[] = [];
   let ended = false;
   let progress = () => '';
+  /** Names that are looked up now. */
+  let resolving = 0;
   const ctx: CheckContext = {
-    resolve: (host) => services.resolve(host),
+    async resolve(host) {
+      resolving++;
+      try {
+        return await services.resolve(host);
+      } catch (error) {
+        throw isResolverSilent(error)
+          ? new CannotCheck(`no answer from the resolver of this machine for ${host}`, { cause: error })
+          : error;
+      } finally {
+        resolving--;
+      }
+    },
     command(argv, options) {
       const command = services.command(argv, options);
       shared.commands ??= new Set();
@@ -167,7 +180,8 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
       disarm();
     }
     if (limitMs !== undefined) {
-      disarm = clock.after(Math.min(limitMs, LONGEST_TIMER_MS), () => stop(noAnswer(limitMs, progress())));
+      const late = () => stop(noAnswer(limitMs, progress(), resolving > 0));
+      disarm = clock.after(Math.min(limitMs, LONGEST_TIMER_MS), late);
     }
     return await Promise.race([aborted, perform(target, spec, ctx)]);
   } finally {
@@ -218,8 +232,14 @@ function longest(spec: CheckSpec): number {
   return isConstant(spec) ? 0 : (limitOf(spec) ?? 0);
 }
 
-function noAnswer(limitMs: number, progress: string): CheckFailure {
-  return new CheckFailure(`no answer within ${duration(limitMs)}${progress && ` (${progress})`}`);
+/** That the resolver does not answer is not the server's fault. */
+function noAnswer(limitMs: number, progress: string, isResolving: boolean): CheckFailure | CannotCheck {
+  const words = `no answer within ${duration(limitMs)}${progress && ` (${progress})`}`;
+  return isResolving ? new CannotCheck(words) : new CheckFailure(words);
+}
+
+function isResolverSilent(error: unknown): boolean {
+  return ['EAI_AGAIN', 'ETIMEDOUT'].includes(codeOf(error) ?? '');
 }
 
 function tracing(target: Target, { trace }: CheckServices): Pick<CheckServices, 'trace'> {

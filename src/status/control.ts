@@ -70,7 +70,8 @@ export async function listenForControl(path: string, handlers: Handlers): Promis
 /** Nobody else may connect from the very beginning. */
 async function listening(server: Server, path: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // Stays: later ones, such as too many open files, end nothing.
+    server.on('error', reject);
     // The path is made within this call, so that no other file gets this mode. A chmod would change whatever has the path by then.
     const before = process.umask(0o177);
     server.listen(path, resolve);

@@ -51,11 +51,15 @@ export async function claim(
   } catch (error) {
     lock.close();
     throw new UsageError(
-      `cannot write the pid file ${path}: ${(error as Error).message}; run as root, or name another with --pid-file`,
+      `cannot write the pid file ${path}: ${(error as Error).message}; ${remedyFor(error)}, or name another with --pid-file`,
       1,
       { cause: error },
     );
   }
+}
+
+function remedyFor(error: unknown): string {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') ? 'make room there' : 'run as root';
 }
 
 /** Writes the file under another name and moves it there, so that nobody ever reads half of it. Stays open. */
@@ -95,13 +99,13 @@ async function runningIn(places: readonly string[]): Promise<number | undefined>
 }
 
 async function takeLock(name: string, places: readonly string[]): Promise<Server | { readonly running: number }> {
-  const until = Date.now() + CLAIM_WAIT_MS;
+  const until = performance.now() + CLAIM_WAIT_MS;
   for (;;) {
     const server = await listen(name);
     if (server !== undefined) return server;
     const running = await runningIn(places);
     if (running !== undefined) return { running };
-    if (Date.now() > until) {
+    if (performance.now() > until) {
       const pids = places.map(readOwner).flatMap((owner) => ('pid' in owner ? [owner.pid] : []));
       const seems = pids.length === 0 ? '' : `; it seems to be pid ${pids[0]}, which may be hidden from this user`;
       throw new UsageError(`another tsdirectord holds the lock of ${places[0]}, but cannot be found${seems}`, 1);
@@ -114,7 +118,8 @@ async function takeLock(name: string, places: readonly string[]): Promise<Server
 function listen(name: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) =>
+    // Stays: anybody may connect to it, also when this process has too many open files.
+    server.on('error', (error: NodeJS.ErrnoException) =>
       error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
     );
     server.listen(name, () => resolve(server.unref()));
@@ -123,11 +128,11 @@ function listen(name: string): Promise<Server | undefined> {
 
 /** Waits until the process has ended; false when it still lives after `timeoutMs`. */
 export async function waitUntilGone(pid: number, timeoutMs: number): Promise<boolean> {
-  const until = Date.now() + timeoutMs;
+  const until = performance.now() + timeoutMs;
   const born = await birth(pid);
   // Another process that gets the number was born at another time.
   for (let now = born; now !== undefined && now === born; now = await birth(pid)) {
-    if (Date.now() > until) return false;
+    if (performance.now() > until) return false;
     await pause(POLL_MS);
   }
   return true;
