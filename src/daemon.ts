@@ -25,11 +25,13 @@ import {
 import type { Edit } from './ipvs/edit.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { editMessage } from './ipvs/message.ts';
+import { leftBehind } from './ipvs/plan.ts';
 import type { Listing } from './ipvs/save-format.ts';
 import type { ServerStatistics } from './ipvs/stats-format.ts';
 import { destinationKey, EMPTY_TABLE, serviceKey, type Table } from './ipvs/table.ts';
 import type { Logger } from './log.ts';
 import type { DaemonState, Member as ObservedMember, Observer, ServerChange } from './observer.ts';
+import { OwnServices } from './operator/own-services.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Job, Scheduler } from './scheduler.ts';
 import type { Tally } from './service-notices.ts';
@@ -53,9 +55,13 @@ export interface DaemonParts {
   readonly heldDown?: HeldDown;
   /** What the operator has ordered for a server. */
   readonly overrideOf?: OverrideOf;
+  /** Which services of the table are ours, from one daemon to the next. */
+  readonly ownServices?: OwnServices;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** A real server within its virtual. */
 interface Member extends ObservedMember {
@@ -74,6 +80,7 @@ export class Daemon {
   readonly #observers: readonly Observer[];
   readonly #heldDown: HeldDown;
   readonly #overrideOf: OverrideOf;
+  readonly #ownServices: OwnServices;
   #state: DaemonState = 'starting';
   #log: Logger;
   #config: Config;
@@ -98,7 +105,7 @@ export class Daemon {
 
   constructor(config: Config, parts: DaemonParts) {
     const { kernel, log, services, observers = [], now = Date.now } = parts;
-    const { heldDown = () => undefined, overrideOf = () => undefined } = parts;
+    const { heldDown = () => undefined, overrideOf = () => undefined, ownServices = new OwnServices() } = parts;
     this.#config = config;
     this.#virtuals = virtualsOf(config);
     this.#kernel = kernel;
@@ -107,6 +114,7 @@ export class Daemon {
     this.#observers = observers;
     this.#heldDown = heldDown;
     this.#overrideOf = overrideOf;
+    this.#ownServices = ownServices;
     this.#now = now;
     this.#reconciler = new Reconciler({
       kernel,
@@ -115,6 +123,7 @@ export class Daemon {
       onEdit: (edit, message) => this.#onEdit(edit, message),
       onPass: (pass) => {
         for (const observer of this.#observers) observer.reconciled?.({ ...pass, at: this.#now() });
+        this.#letGo();
       },
     });
     this.#scheduler = new Scheduler(
@@ -127,17 +136,22 @@ export class Daemon {
   }
 
   /**
-   * Programs the table and starts checking. A server that is in the table with a weight serves until a check says otherwise.
+   * Programs the table and starts checking. A server that is in the table with a weight serves until a check says otherwise;
+   * services that a daemon before has left there and that are no longer configured are removed.
    * Throws IpvsError when the kernel cannot be brought to what is wanted; what this start has added is removed again then.
    */
   async start(): Promise<void> {
     const before = await this.#kernel.read({ thresholds: false });
     this.#health = this.#healthFor(this.#config, before);
+    const own = this.#ownServices;
+    this.#reconciler.inherit(leftBehind(before, own.all, this.#virtuals));
+    await own.add(this.#virtuals.keys());
     await this.#reconciler.reconcile(true, before);
     const { trouble } = this.#reconciler;
     if (trouble !== undefined) {
       const added = this.#config.virtuals.map(serviceKey).filter((key) => !before.has(key));
       await this.#reconciler.stop(new Set(added));
+      own.keepOnly(new Set([...own.all].filter((key) => before.has(key))));
       throw new IpvsError(trouble);
     }
     this.#schedule();
@@ -145,6 +159,7 @@ export class Daemon {
     this.#tellHolds();
     this.#watchTimer = setInterval(() => void this.#reconciler.watch(), WATCH_INTERVAL_MS);
     this.#state = 'running';
+    this.#letGo();
   }
 
   /** Resolves when every server has been checked once and the table shows it, or `limitMs` later. */
@@ -175,6 +190,8 @@ export class Daemon {
   /** Goes over to another configuration; servers that stay keep their health, checks that stay keep their rhythm. */
   async reload(config: Config, log: Logger): Promise<void> {
     this.#state = 'reloading';
+    const virtuals = virtualsOf(config);
+    await this.#ownServices.add(virtuals.keys());
     const table = await this.#kernel.read({ thresholds: false }).catch((error) => {
       this.#log.warn(
         `Servers that this reload adds are taken as new, because the table cannot be read: ${error.message}`,
@@ -183,7 +200,7 @@ export class Daemon {
     });
     this.#health = this.#healthFor(config, table);
     this.#config = config;
-    this.#virtuals = virtualsOf(config);
+    this.#virtuals = virtuals;
     this.#log = log;
     this.#troubles.clear();
     this.#forget(this.#lastChecks);
@@ -195,6 +212,7 @@ export class Daemon {
     await programmed;
     this.#fallbackCommands.update(config.virtuals, this.#stateOf);
     this.#state = 'running';
+    this.#letGo();
   }
 
   /** Ends all checks and removes the services of virtuals with cleanstop from the kernel. Throws IpvsError. */
@@ -204,6 +222,13 @@ export class Daemon {
     this.#scheduler.close();
     this.#troubles.clear();
     await Promise.all([this.#reconciler.stop(cleanStopKeys(this.#config)), this.#fallbackCommands.close()]);
+    // What stays in the table by cleanstop = no is the administrator's from here on.
+    if (this.trouble === undefined) this.#ownServices.keepOnly(NONE);
+  }
+
+  /** Services that were ours are not any more once they are gone from the table. */
+  #letGo(): void {
+    if (this.#state === 'running' && this.trouble === undefined) this.#ownServices.keepOnly(this.#virtuals);
   }
 
   /** Brings the table up to date after `heldDown` or `overrideOf` has changed its mind; resolves when that has been tried. */

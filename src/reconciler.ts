@@ -105,6 +105,11 @@ export class Reconciler {
     await this.#running;
   }
 
+  /** Before the first pass: what a daemon before has left (see leftBehind) is removed by it. */
+  inherit(left: Desired): void {
+    this.#settled = left;
+  }
+
   /**
    * Makes the kernel's table what is wanted; resolves when that has been tried with what is wanted now. Never rejects:
    * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan). `fresh`: the table, where the

@@ -118,7 +118,9 @@ export async function run(options: RunOptions): Promise<number> {
     await companions.prepare();
     const { observers, heldDown } = companions;
     const { overrideOf } = state.overrides;
-    const daemon = new Daemon(config, { kernel, log, services: world.services, observers, heldDown, overrideOf });
+    const { ownServices } = state;
+    const { services } = world;
+    const daemon = new Daemon(config, { kernel, log, services, observers, heldDown, overrideOf, ownServices });
     await daemon.start();
     state.follow(daemon.facts(), Date.now());
     // Whoever waits for this start is about to send traffic here: a cluster manager brings up the address next.

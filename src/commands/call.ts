@@ -2,6 +2,7 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Kernel } from '../ipvs/kernel.ts';
+import type { Logger } from '../log.ts';
 import type { ConnectionSync } from '../system/connection-sync.ts';
 import type { Action, Flags } from './command-line.ts';
 
@@ -45,6 +46,9 @@ export function isTerminal(): boolean {
 
 export const err = (text: string): void => void process.stderr.write(`${text}\n`);
 
+/** For what has nothing to say on standard error but what is wrong. */
+export const WARNINGS_ONLY: Logger = { verbose: false, error: err, warn: err, info() {}, debug() {}, close() {} };
+
 /** Writes a long text to standard output; resolves when it is written, or when nobody reads it any more (`… | head`). */
 export function print(text: string): Promise<void> {
   return new Promise((resolve) => {
@@ -65,9 +69,13 @@ export function described({ program, path, name }: Call): string {
 }
 
 /** The table that `--ipvs` names. */
-export async function kernelOf({ ipvs, ipvsadm }: Flags): Promise<Kernel> {
+export async function kernelOf({ flags: { ipvs, ipvsadm }, pidFilePlaces }: Call): Promise<Kernel> {
   if (ipvs === 'memory') return new (await import('../system/memory-kernel.ts')).MemoryKernel();
-  return new (await import('../system/ipvsadm.ts')).IpvsadmKernel(ipvsadm);
+  const [{ IpvsadmKernel }, { markedEnvironment }] = await Promise.all([
+    import('../system/ipvsadm.ts'),
+    import('../system/left-behind.ts'),
+  ]);
+  return new IpvsadmKernel(ipvsadm, undefined, { env: markedEnvironment(pidFilePlaces[0] as string) });
 }
 
 /** The synchronisation of connections that belongs to that table. */

@@ -2,13 +2,12 @@
 import type { HeldDown } from '../ipvs/desired.ts';
 import { type Outlook, outlook } from '../ipvs/outlook.ts';
 import { load } from '../load.ts';
-import type { Logger } from '../log.ts';
 import { Maintenance } from '../maintenance.ts';
-import { ordersIn, statePath } from '../operator/state.ts';
+import { peek, statePath } from '../operator/state.ts';
 import { accepted } from '../run.ts';
 import { readOwner } from '../system/pid-owner.ts';
 import { reverseLookup } from '../system/reverse-lookup.ts';
-import { type Call, configPath, err, kernelOf, print } from './call.ts';
+import { type Call, configPath, err, kernelOf, print, WARNINGS_ONLY } from './call.ts';
 
 const NOTHING_TO_DO = 0;
 const SOMETHING_TO_DO = 10;
@@ -19,21 +18,22 @@ const MAX_COMMENT_COLUMN = 70;
 export async function plan(call: Call): Promise<number> {
   const path = configPath(call);
   const config = await accepted(await load(path, undefined, false), err, { color: process.stderr.isTTY === true });
-  const kernel = await kernelOf(call.flags);
+  const kernel = await kernelOf(call);
   const [table, owner] = await Promise.all([kernel.read({ thresholds: true }), readOwner(call.pidFile)]);
+  // Who is in maintenance stands in the plan itself.
   const maintenance = new Maintenance({ reverse: reverseLookup, log: () => WARNINGS_ONLY, onChange: () => {} });
   await maintenance.follow(config);
-  const orders = await ordersIn(statePath(call.pidFile, call.flags.ipvs));
-  const heldDown: HeldDown = (virtual, real) => maintenance.holdsDown(virtual, real) ?? orders.holdsDown(virtual, real);
-  const found = outlook(config, table, heldDown, orders.overrideOf);
+  const { overrides, ownServices } = await peek(statePath(call.pidFile, call.flags.ipvs));
+  const heldDown: HeldDown = (virtual, real) =>
+    maintenance.holdsDown(virtual, real) ?? overrides.holdsDown(virtual, real);
+  // What a daemon that runs has in the table it removes itself.
+  const left = owner.state === 'running' ? new Set<string>() : ownServices;
+  const found = outlook(config, table, heldDown, overrides.overrideOf, left);
   maintenance.close();
   const running = owner.state === 'running' ? owner.pid : undefined;
   await print(`${[...heading(path, running, call.flags.ipvs), ...body(found)].join('\n')}\n`);
   return found.steps.length === 0 ? NOTHING_TO_DO : SOMETHING_TO_DO;
 }
-
-/** Who is in maintenance stands in the plan itself. */
-const WARNINGS_ONLY: Logger = { verbose: false, error: err, warn: err, info() {}, debug() {}, close() {} };
 
 function heading(path: string, running: number | undefined, ipvs: 'kernel' | 'memory'): string[] {
   const table = ipvs === 'memory' ? 'an empty table' : "the kernel's table as it is now";

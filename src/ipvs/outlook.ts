@@ -3,7 +3,7 @@ import type { Config, Real, Virtual } from '../config/model.ts';
 import { firstHealth } from './adopt.ts';
 import { desiredTable, type HeldDown, type OverrideOf, type StateOf, serverId, serverName } from './desired.ts';
 import { type Edit, editLine } from './edit.ts';
-import { NOTHING_SETTLED, plan } from './plan.ts';
+import { leftBehind, plan } from './plan.ts';
 import { editReason, groundsOf } from './reason.ts';
 import { serviceKey, type Table } from './table.ts';
 
@@ -21,21 +21,21 @@ export interface Outlook {
   readonly later: readonly string[];
 }
 
-/** What a start with this configuration would do to this table, thresholds included. `overrideOf`: the orders that `heldDown` knows, and weights. */
+/**
+ * What a start with this configuration would do to this table, thresholds included. `overrideOf`: the orders that `heldDown` knows, and
+ * weights; `ownServices`: keys of those that a daemon which was killed had in the table.
+ */
 export function outlook(
   config: Config,
   actual: Table,
   heldDown: HeldDown = () => undefined,
   overrideOf: OverrideOf = () => undefined,
+  ownServices: ReadonlySet<string> = new Set(),
 ): Outlook {
   const stateOf: StateOf = (virtual, real) =>
     heldDown(virtual, real) === undefined ? firstHealth(virtual, real, actual, 0).state : 'down';
-  const edits = plan({
-    desired: desiredTable(config, stateOf, overrideOf),
-    actual,
-    settled: NOTHING_SETTLED,
-    takeOver: true,
-  });
+  const desired = desiredTable(config, stateOf, overrideOf);
+  const edits = plan({ desired, actual, settled: leftBehind(actual, ownServices, desired), takeOver: true });
   const grounds = groundsOf(config, actual, { stateOf, heldDown, overrideOf });
   const missing = (virtual: Virtual, real: Real): boolean => {
     const destinations = actual.get(serviceKey(virtual))?.destinations;

@@ -17,7 +17,7 @@ export interface PlanInput {
   readonly desired: Desired;
   /** The whole table of the kernel; services in neither `desired` nor `settled` are not ours. */
   readonly actual: Table;
-  /** What was wanted and reached by earlier edits (see `settle`); nothing at a start. */
+  /** What was wanted and reached by earlier edits (see `settle`); at a start what is left behind, or nothing. */
   readonly settled: Desired;
   /** At a start or reload: options are enforced, and destinations that nobody configured are removed. */
   readonly takeOver: boolean;
@@ -25,6 +25,15 @@ export interface PlanInput {
 
 /** No edits have been made yet. */
 export const NOTHING_SETTLED: Desired = new Map();
+
+/**
+ * Services that a daemon which was killed has left in the table and nobody wants any more, as settled, so that a plan removes them.
+ * `own`: keys of those that were its own; `wanted`: keys of those that are configured now.
+ */
+export function leftBehind(actual: Table, own: ReadonlySet<string>, wanted: { has(key: string): boolean }): Desired {
+  const left = [...actual].filter(([key]) => own.has(key) && !wanted.has(key));
+  return new Map(left.map(([key, service]) => [key, { ...service, awaitsFirstCheck: false, destinations: new Map() }]));
+}
 
 /** The edits that make `actual` what is desired, in an order that never leaves a service without a server that it could have. */
 export function plan({ desired, actual, settled, takeOver }: PlanInput): Edit[] {

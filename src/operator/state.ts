@@ -1,5 +1,5 @@
-// What outlives the daemon: the operator's orders and each server's transitions, in one file.
-import { rename } from 'node:fs/promises';
+// What outlives the daemon: the operator's orders, each server's transitions and which services are ours, in one file.
+import { readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Config, Real, Virtual } from '../config/model.ts';
 import { messageOf, systemReason } from '../errors.ts';
@@ -10,12 +10,17 @@ import type { Member } from '../observer.ts';
 import { type Journal, JournalFile, readJournal } from '../system/journal-file.ts';
 import { History, type Transition } from './history.ts';
 import { isWeight, type Ordered, Overrides, wordsOf } from './overrides.ts';
+import { OwnServices } from './own-services.ts';
 
-/** A line of the file. `server` is a member key (ipvs/desired.ts). */
+/**
+ * A line of the file. `server` is a member key (ipvs/desired.ts), `service` a service key (ipvs/table.ts). A service is ours since some
+ * moment of that boot of this machine, whose table does not outlive it, or not any more (null).
+ */
 type Line =
   | { readonly format: 'tsdirectord state'; readonly version: 1 }
   | ({ readonly server: string } & Transition)
-  | { readonly server: string; readonly order: Ordered | null };
+  | { readonly server: string; readonly order: Ordered | null }
+  | { readonly service: string; readonly boot: string | null };
 
 const HEAD = { format: 'tsdirectord state', version: 1 } as const satisfies Line;
 /** Of how many servers that are not configured any more orders and transitions are kept: they may come back. */
@@ -48,18 +53,25 @@ export function statePath(pidFile: string, ipvs: 'kernel' | 'memory'): string | 
 export class State {
   readonly overrides: Overrides;
   readonly history: History;
+  readonly ownServices: OwnServices;
   readonly #log: () => Logger;
+  readonly #boot: string;
   #file: JournalFile | undefined;
   /** Member keys of the orders that the log has told of. */
   readonly #told = new Set<string>();
 
-  private constructor(log: () => Logger) {
+  private constructor(log: () => Logger, boot: string) {
     this.#log = log;
+    this.#boot = boot;
     this.overrides = new Overrides((server, order) => {
       this.#told.add(server);
       this.#append({ server, order: order ?? null });
     });
     this.history = new History((server, transition) => this.#append({ server, ...transition }));
+    this.ownServices = new OwnServices(
+      (service, isOwn) => this.#append({ service, boot: isOwn ? boot : null }),
+      async () => this.#file?.written(),
+    );
   }
 
   /**
@@ -67,7 +79,7 @@ export class State {
    * nothing outlives the daemon.
    */
   static async open(path: string | undefined, log: () => Logger): Promise<State> {
-    const state = new State(log);
+    const state = new State(log, await bootId());
     if (path === undefined) return state;
     const { lines, isTorn } = await readJournal(path).catch(async (error): Promise<Journal> => {
       const consequence = 'so earlier orders and transitions are not known';
@@ -143,10 +155,15 @@ export class State {
 
   /** Returns how many lines make no sense. */
   #restore(lines: readonly string[]): number {
-    const { orders, transitions, damaged } = understood(lines);
+    const { orders, transitions, services, damaged } = understood(lines);
     this.overrides.restore(orders);
+    this.ownServices.restore(servicesOf(services, this.#boot));
     for (const { server, ...transition } of transitions) this.history.restore(server, transition);
     return damaged;
+  }
+
+  #serviceLines(): Line[] {
+    return [...this.ownServices.all].map((service) => ({ service, boot: this.#boot }));
   }
 
   #append(line: Line): void {
@@ -155,8 +172,8 @@ export class State {
 
   #fileOptions(path: string) {
     return {
-      state: () => linesOf([...this.overrides.all], [...this.history.all]),
-      size: () => 1 + this.overrides.all.size + this.history.size,
+      state: () => linesOf([...this.overrides.all], [...this.history.all], this.#serviceLines()),
+      size: () => 1 + this.overrides.all.size + this.history.size + this.ownServices.all.size,
       onFailure: (error: NodeJS.ErrnoException) =>
         this.#log().warn(
           `The state file ${path} cannot be written, so orders and transitions would not outlive this daemon: ${systemReason(error)}; ${remedyFor(error, path)}`,
@@ -173,22 +190,36 @@ function remedyFor({ code = '' }: NodeJS.ErrnoException, path: string): string {
   return ['ENOSPC', 'EDQUOT'].includes(code) ? 'make room there' : `${dirname(path)} must be a directory to write in`;
 }
 
-/** What a daemon with this state file would find ordered, as far as the file can be read; nothing is changed. */
-export async function ordersIn(path: string | undefined): Promise<Overrides> {
+/** What a daemon with this state file would find, as far as the file can be read; nothing is changed. */
+export async function peek(
+  path: string | undefined,
+): Promise<{ readonly overrides: Overrides; readonly ownServices: ReadonlySet<string> }> {
   const overrides = new Overrides();
-  if (path === undefined) return overrides;
-  const { lines } = await readJournal(path).catch(() => ({ lines: [] }));
-  overrides.restore(understood(lines).orders);
-  return overrides;
+  if (path === undefined) return { overrides, ownServices: new Set() };
+  const [{ lines }, boot] = await Promise.all([readJournal(path).catch(() => ({ lines: [] })), bootId()]);
+  const { orders, services } = understood(lines);
+  overrides.restore(orders);
+  return { overrides, ownServices: new Set(servicesOf(services, boot)) };
+}
+
+/** What tells one boot of this machine from another; empty where the kernel does not tell. */
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'latin1').catch(() => '')).trim();
+}
+
+function servicesOf(services: ReadonlyMap<string, string>, boot: string): string[] {
+  return [...services].filter(([, since]) => since === boot).map(([service]) => service);
 }
 
 function* linesOf(
   orders: readonly (readonly [string, Ordered])[],
   histories: readonly (readonly [string, readonly Transition[]])[],
+  services: readonly Line[],
 ): Generator<string> {
   const text = (line: Line): string => JSON.stringify(line);
   yield text(HEAD);
   for (const [server, order] of orders) yield text({ server, order });
+  for (const line of services) yield text(line);
   for (const [server, known] of histories) for (const transition of known) yield text({ server, ...transition });
 }
 
@@ -206,18 +237,22 @@ const TURNS: readonly unknown[] = ['up', 'down', 'held', 'released'] satisfies T
 function understood(lines: readonly string[]) {
   const orders = new Map<string, Ordered>();
   const transitions: ({ readonly server: string } & Transition)[] = [];
+  const services = new Map<string, string>();
   let damaged = 0;
   for (const [index, text] of lines.entries()) {
     const line = understand(text);
     if (line === undefined || 'format' in line !== (index === 0)) damaged++;
     if (line === undefined || 'format' in line) continue;
     if ('to' in line) transitions.push(line);
-    else {
+    else if ('service' in line) {
+      if (line.boot === null) services.delete(line.service);
+      else services.set(line.service, line.boot);
+    } else {
       orders.delete(line.server);
       if (line.order !== null) orders.set(line.server, line.order);
     }
   }
-  return { orders, transitions, damaged };
+  return { orders, transitions, services, damaged };
 }
 
 /** Of the format, as the first line says it; undefined when it is ours, or is not said. */
@@ -231,6 +266,8 @@ function understand(text: string): Line | undefined {
   const line = objectIn(text);
   if (line === undefined) return undefined;
   if (line.format === HEAD.format && line.version === HEAD.version) return HEAD;
+  const { service, boot } = line;
+  if (typeof service === 'string') return boot === null || typeof boot === 'string' ? { service, boot } : undefined;
   if (typeof line.server !== 'string') return undefined;
   const { server, at, to, reason } = line;
   if ('order' in line) {

@@ -1,4 +1,4 @@
-// The kernel's table through ipvsadm: one process for a batch of edits, one to read.
+// The kernel's table through ipvsadm: one process for a thousand edits, one to read.
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { printable } from '../checks/text.ts';
@@ -16,6 +16,11 @@ const TIMEOUT_MS = 10_000;
 const STATISTICS_TIMEOUT_MS = 3_000;
 /** Room for the largest table: about 60 bytes a server, 90 with its statistics. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+/**
+ * An ipvsadm is told so much, about a thousand changes, that its pipe takes all of it at once (by default it takes some 200 KB): of more,
+ * a daemon that is killed meanwhile leaves it half a line, and half of `-d … -r 10.0.0.12:80` deletes 10.0.0.1.
+ */
+const MAX_INPUT_BYTES = 64 * 1024;
 /** TERM and then KILL end a stuck one within a second; what is there after so long cannot be ended. */
 const UNENDING_MS = 2_000;
 const HELD_UP_MS = 100;
@@ -28,6 +33,14 @@ const LISTING = '/proc/net/ip_vs';
 const EMPTY = /^IP Virtual Server [^\n]*\nProt [^\n]*\n +-> [^\n]*\n$/;
 const HEAD_BYTES = 512;
 
+export interface IpvsadmOptions {
+  /** Where the kernel shows its table; default /proc/net/ip_vs. */
+  readonly listing?: string;
+  readonly run?: typeof runCommand;
+  /** Its environment; what others get of ours when absent. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 interface Running {
   readonly input?: string;
   readonly timeoutMs?: number | undefined;
@@ -38,17 +51,23 @@ export class IpvsadmKernel implements Kernel {
   readonly #timeoutMs: number;
   readonly #listing: string;
   readonly #runCommand: typeof runCommand;
+  readonly #env: NodeJS.ProcessEnv | undefined;
   /** Whether there has been a listing: then there is the module, and none without it. */
   #wasListed = false;
   /** Calls that could not even be killed, until they are over: one of them may yet make a change. */
   readonly #unending = new Set<{ readonly call: string }>();
 
-  /** `program`: name or path of ipvsadm; `listing`: where the kernel shows its table. */
-  constructor(program = 'ipvsadm', timeoutMs = TIMEOUT_MS, { listing = LISTING, run = runCommand } = {}) {
+  /** `program`: name or path of ipvsadm. */
+  constructor(
+    program = 'ipvsadm',
+    timeoutMs = TIMEOUT_MS,
+    { listing = LISTING, run = runCommand, env }: IpvsadmOptions = {},
+  ) {
     this.#program = program;
     this.#timeoutMs = timeoutMs;
     this.#listing = listing;
     this.#runCommand = run;
+    this.#env = env;
   }
 
   async read({ thresholds }: ReadOptions): Promise<Table> {
@@ -97,8 +116,12 @@ export class IpvsadmKernel implements Kernel {
   }
 
   async apply(edits: readonly Edit[]): Promise<readonly string[]> {
-    if (edits.length === 0) return [];
-    const input = `${edits.map(editLine).join('\n')}\n`;
+    const complaints: string[] = [];
+    for (const input of inputsOf(edits)) complaints.push(...(await this.#restore(input)));
+    return complaints;
+  }
+
+  async #restore(input: string): Promise<string[]> {
     const { stdout, stderr, code, signal } = await this.#run(['-R'], { input });
     const complaints = linesOf(`${stdout}\n${stderr}`);
     if (code === 0 || complaints.length > 0) return complaints;
@@ -125,7 +148,11 @@ export class IpvsadmKernel implements Kernel {
       );
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const options = { signal, maxOutputBytes: MAX_OUTPUT_BYTES, ...(input === undefined ? {} : { input }) };
+      const options = {
+        ...{ signal, maxOutputBytes: MAX_OUTPUT_BYTES },
+        ...(input === undefined ? {} : { input }),
+        ...(this.#env === undefined ? {} : { env: this.#env }),
+      };
       const running = this.#runCommand([this.#program, ...args], options);
       const result = await endOf(running, timeoutMs + UNENDING_MS);
       if (result === undefined) {
@@ -169,6 +196,23 @@ async function endOf<T>(running: Promise<T>, limitMs: number): Promise<T | undef
   } finally {
     limit.abort();
   }
+}
+
+/** The edits as lines, as many together as one ipvsadm is told. */
+function* inputsOf(edits: readonly Edit[]): Generator<string> {
+  let lines: string[] = [];
+  let size = 0;
+  for (const edit of edits) {
+    const line = `${editLine(edit)}\n`;
+    if (size + line.length > MAX_INPUT_BYTES) {
+      yield lines.join('');
+      lines = [];
+      size = 0;
+    }
+    lines.push(line);
+    size += line.length;
+  }
+  if (lines.length > 0) yield lines.join('');
 }
 
 /** What was said, a line at a time, printable; one that comes again is counted. */

@@ -110,6 +110,11 @@ export class JournalFile {
   /** Has what was appended on the disk; false when that cannot be done, or not within a second. */
   async flush(): Promise<boolean> {
     this.#mustSync = true;
+    return this.written();
+  }
+
+  /** Has what was appended in the file, where the end of this process does not change it; the same otherwise. */
+  async written(): Promise<boolean> {
     return (await this.#writeRest()) && this.#trouble === undefined;
   }
 

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { UsageError } from '../errors.ts';
+import { isUsageError, UsageError } from '../errors.ts';
+import { endLeftBehind } from './left-behind.ts';
 import { readOwner } from './pid-owner.ts';
 
 /** Longest wait for another start or stop of the same configuration to come to its end. */
@@ -19,7 +20,7 @@ export interface PidFile {
 /**
  * Makes this process the daemon of `path`, or says who is. Two at once cannot both succeed: a lock in the abstract socket
  * namespace, which the kernel drops when its process dies, is held for as long as the daemon lives.
- * Throws UsageError when the file cannot be written.
+ * What a daemon that was killed has left at work is ended. Throws UsageError when it cannot be, or when the file cannot be written.
  * @param places where another daemon of the same configuration might have its own
  */
 export async function claim(
@@ -38,6 +39,7 @@ export async function claim(
       lock.close();
       return { running };
     }
+    if (places.some((place) => readOwner(place).state === 'stale')) await endLeftBehind(places[0] as string);
     const file = await writeInPlace(path);
     await removeStale(places);
     return {
@@ -50,6 +52,7 @@ export async function claim(
     };
   } catch (error) {
     lock.close();
+    if (isUsageError(error)) throw error;
     throw new UsageError(
       `cannot write the pid file ${path}: ${(error as Error).message}; ${remedyFor(error)}, or name another with --pid-file`,
       1,
@@ -64,8 +67,8 @@ function remedyFor(error: unknown): string {
 
 /** Writes the file under another name and moves it there, so that nobody ever reads half of it. Stays open. */
 async function writeInPlace(path: string): Promise<FileHandle> {
-  const temporary = `${path}.${process.pid}`;
-  // Its name can be guessed: what somebody else has put there, a link to another file perhaps, is not written to.
+  const temporary = `${path}.new`;
+  // Left by one that was killed here, or put there by somebody else, a link to another file perhaps: it is not written to.
   await rm(temporary, { force: true });
   const file = await open(temporary, 'wx', 0o644);
   try {

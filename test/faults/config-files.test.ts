@@ -28,7 +28,7 @@ test('a pid file: a link in place of it, and one in place of what it is made of,
   const { open, victim, untouched } = setUp();
   const path = join(open, 'pid');
   symlinkSync(victim, path);
-  symlinkSync(victim, `${path}.${process.pid}`);
+  symlinkSync(victim, `${path}.new`);
   const claimed = await claim(path);
   if (!('release' in claimed)) throw new Error('somebody has it');
   onTestFinished(() => claimed.release());

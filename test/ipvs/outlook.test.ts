@@ -108,6 +108,17 @@ test('a server in maintenance', () => {
   expect(plan('no')).toEqual(['ipvsadm -d -t 10.0.0.1:80 -r 10.0.0.2:80 # maintenance']);
 });
 
+test('services that a daemon which was killed has left: those that nobody configures any more are removed, others stay', () => {
+  const table = parseSave(
+    `${SERVICE}-A -t 10.0.0.1:81 -s wrr\n-a -t 10.0.0.1:81 -r 10.0.0.2:81 -g -w 1\n-A -f 7 -s rr\n`,
+  );
+  const own = new Set(['tcp:10.0.0.1:80', 'tcp:10.0.0.1:81', 'tcp:10.0.0.1:82']);
+  const { steps } = outlook(configOf(BLOCK), table, undefined, undefined, own);
+  expect(steps.map(({ command, reason }) => `${command} # ${reason}`)).toEqual([
+    'ipvsadm -D -t 10.0.0.1:81 # not in the configuration any more',
+  ]);
+});
+
 const silent: Logger = {
   verbose: false,
   error: () => {},

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { Edit } from '../../src/ipvs/edit.ts';
+import { type Edit, editLine } from '../../src/ipvs/edit.ts';
 import type { Destination } from '../../src/ipvs/table.ts';
 import { IpvsadmKernel } from '../../src/system/ipvsadm.ts';
 import { scratch } from '../scratch.ts';
@@ -41,6 +41,23 @@ test('a batch of edits is one process, and reads back as what was asked for', as
   const table = await kernel.read({ thresholds: true });
   expect(table.get('tcp:10.0.0.1:80')?.destinations.get('10.0.0.4:80')).toEqual(server('10.0.0.4'));
   expect(fake.calls.slice(1).sort()).toEqual(['-Ln --thresholds', '-Sn']);
+});
+
+test('a long batch is several processes, one after the other, of 64 KiB at most', async () => {
+  const inputs: string[] = [];
+  const kernel = new IpvsadmKernel('ipvsadm', undefined, {
+    run: async (_, { input = '' }) => {
+      inputs.push(input);
+      return { code: 0, signal: null, stdout: '', stderr: `complaint ${inputs.length}` };
+    },
+  });
+  const edits = Array.from({ length: 3_000 }, (_, index) => add(`10.0.${index >> 8}.${index & 255}`));
+  expect(await kernel.apply(edits)).toEqual(['complaint 1', 'complaint 2', 'complaint 3']);
+  expect(inputs.join('')).toBe(edits.map((edit) => `${editLine(edit)}\n`).join(''));
+  for (const input of inputs) {
+    expect(input.length).toBeLessThanOrEqual(65_536);
+    expect(input.endsWith('\n')).toBe(true);
+  }
 });
 
 test('thresholds are only asked for when they are wanted', async () => {
