@@ -1,7 +1,7 @@
-// A tsdirectord of the bench on this machine, with its table in memory, held to one processor; and what its log tells, and when.
+// A tsdirectord on this machine, for the bench and the soak; what its log tells, and when.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,15 +9,23 @@ import { promisify } from 'node:util';
 const LOOK_EVERY_MS = 5;
 const STOP_MS = 10_000;
 const ORDER_MS = 20_000;
+const ASK_MS = 20_000;
+const MOST_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 export interface DaemonOptions {
   /** A directory of its own. */
   readonly dir: string;
   readonly config: string;
-  /** Its processor, as taskset numbers them. */
-  readonly cpu: number;
-  /** Where node shall write a profile of what it has done. */
-  readonly profileTo?: string | undefined;
+  /** Its processor, as taskset numbers them, where it comes before the work of others; undefined: any, as anybody. */
+  readonly cpu?: number;
+  /** Options for node. */
+  readonly node?: readonly string[];
+  /** Options that say where its table is; in memory when absent. */
+  readonly table?: readonly string[];
+  /** Beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** There is somebody inside (by an option for node) who answers over IPC. */
+  readonly isAsked?: boolean;
 }
 
 /** How long the log was at a time in ms. */
@@ -28,23 +36,30 @@ interface Mark {
 
 export class OwnDaemon {
   readonly pid: number;
+  /** Its configuration. */
+  readonly file: string;
   readonly #child: ChildProcess;
   readonly #logPath: string;
-  readonly #call: readonly string[];
+  readonly #program: string;
+  /** Options that say which daemon it is. */
+  readonly #which: readonly string[];
+  /** The question under way. */
+  #asked: Promise<unknown> = Promise.resolve();
 
-  constructor({ dir, config, cpu, profileTo }: DaemonOptions) {
-    const file = join(dir, 'bench.cf');
-    writeFileSync(file, config);
+  constructor({ dir, config, cpu, node = [], table = ['--ipvs', 'memory'], env, isAsked = false }: DaemonOptions) {
+    this.file = join(dir, 'bench.cf');
+    writeFileSync(this.file, config, { mode: 0o644 });
     this.#logPath = join(dir, 'log');
     const log = openSync(this.#logPath, 'w');
-    const profile = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`];
-    const program = join(process.env.BENCH_ROOT ?? '', 'dist/tsdirectord.cjs');
-    const which = ['--pid-file', join(dir, 'pid'), '-f', file];
-    this.#call = [program, 'recheck', ...which];
-    const start = [program, 'start', '--foreground', '--ipvs', 'memory', ...which];
-    const argv = ['-c', String(cpu), process.execPath, ...profile, ...start];
+    this.#program = join(process.env.BENCH_ROOT ?? '', 'bin/tsdirectord');
+    this.#which = [...table, '--pid-file', join(dir, 'pid'), '-f', this.file];
+    const start = [process.execPath, ...node, this.#program, 'start', '--foreground', ...this.#which];
     // Others' work on this machine comes second, where we may say so. Neither nice nor taskset changes the pid.
-    this.#child = spawn('nice', ['-n', '-5', 'taskset', ...argv], { stdio: ['ignore', log, log] });
+    const held = cpu === undefined ? start : ['nice', '-n', '-5', 'taskset', '-c', String(cpu), ...start];
+    const [file = '', ...args] = held;
+    const stdio = ['ignore', log, log, ...(isAsked ? (['ipc'] as const) : [])] as const;
+    this.#child = spawn(file, args, { stdio: [...stdio], env: { ...process.env, ...env } });
+    closeSync(log);
     this.pid = this.#child.pid ?? NaN;
   }
 
@@ -99,12 +114,35 @@ export class OwnDaemon {
 
   /** Has every check made at once. Rejects when that cannot be ordered. */
   async recheck(): Promise<void> {
-    await promisify(execFile)(process.execPath, [...this.#call], { timeout: ORDER_MS });
+    await this.order('recheck');
+  }
+
+  /** Calls the program for this daemon: an action and its options. Resolves with its output; rejects when it does not end with 0. */
+  async order(action: string, ...options: string[]): Promise<string> {
+    const call = [this.#program, action, ...options, ...this.#which];
+    const limits = { timeout: ORDER_MS, maxBuffer: MOST_OUTPUT_BYTES };
+    return (await promisify(execFile)(process.execPath, call, limits)).stdout;
+  }
+
+  /** What whoever is inside answers, one question after the other; rejects when he does not. */
+  ask(question: string): Promise<unknown> {
+    const answered = this.#asked.then(async () => {
+      this.#child.send(question);
+      const [answer] = await once(this.#child, 'message', { signal: AbortSignal.timeout(ASK_MS) });
+      return answer;
+    });
+    this.#asked = answered.catch(() => {});
+    return answered;
+  }
+
+  /** Its exit code, or the signal that ended it; undefined while it runs. */
+  get ended(): number | string | undefined {
+    return this.#child.exitCode ?? this.#child.signalCode ?? undefined;
   }
 
   /** SIGTERM, and SIGKILL when that does not help. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.ended !== undefined) return;
     const gone = once(this.#child, 'exit');
     this.#child.kill();
     const timer = setTimeout(() => {

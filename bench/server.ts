@@ -1,16 +1,24 @@
 // All real servers in one process that costs little: it answers HTTP on every address of its machine that has been routed to it,
 // notes when each address is asked, and fails for those it is told to. Told over IPC, as the lab's agent is.
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Reply } from '../test/kernel/lab/agent.ts';
+import { Book } from './book.ts';
+
+/** How a server fails: answers 500, tears the connection down, says nothing, or ends its answer in the middle of the head. */
+export const WAYS = ['error', 'reset', 'silent', 'half'] as const;
+export type Way = (typeof WAYS)[number];
 
 export type ServerRequest =
+  /** Port 0 is any that is free. Answered with the port. */
   | { readonly op: 'listen'; readonly port: number }
-  /** From now on these addresses, and no others, answer 500. Answered with the time of that, in ms since 1970. */
-  | { readonly op: 'fail'; readonly addresses: readonly string[] }
+  /** From now on these addresses, and no others, fail. Answered with the time of that, in ms since 1970. */
+  | { readonly op: 'fail'; readonly ways: Readonly<Record<string, Way>> }
   /** Forgets what was noted, and notes from now on. */
   | { readonly op: 'note' }
   /** Arrivals since then; ends the noting. */
-  | { readonly op: 'noted' };
+  | { readonly op: 'noted' }
+  /** Pages: what each address has answered since the beginning. */
+  | { readonly op: 'book' };
 
 const BACKLOG = 4096;
 
@@ -18,9 +26,11 @@ const answer = (status: string): Buffer =>
   Buffer.from(`HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nup\n`);
 const GOOD = answer('200 OK');
 const BAD = answer('500 Internal Server Error');
+const HALF_BYTES = 30;
 
-let failing: ReadonlySet<string> = new Set();
+let failing: ReadonlyMap<string, Way> = new Map();
 let noted: Map<string, number[]> | undefined;
+const book = new Book();
 
 function listen(port: number): Promise<Server> {
   const server = createServer((socket) => {
@@ -32,7 +42,11 @@ function listen(port: number): Promise<Server> {
       else times.push(now);
     }
     socket.on('error', () => {});
-    socket.once('data', () => socket.end(failing.has(address) ? BAD : GOOD));
+    socket.once('data', () => {
+      const way = failing.get(address);
+      book.add(address, way === undefined);
+      reply(socket, way);
+    });
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -40,13 +54,32 @@ function listen(port: number): Promise<Server> {
   });
 }
 
+function reply(socket: Socket, way: Way | undefined): void {
+  switch (way) {
+    case undefined:
+      socket.end(GOOD);
+      break;
+    case 'error':
+      socket.end(BAD);
+      break;
+    case 'half':
+      socket.end(GOOD.subarray(0, HALF_BYTES));
+      break;
+    case 'reset':
+      socket.resetAndDestroy();
+      break;
+    case 'silent':
+      // Until the other side gives up.
+      break;
+  }
+}
+
 async function perform(request: ServerRequest): Promise<unknown> {
   switch (request.op) {
     case 'listen':
-      await listen(request.port);
-      return undefined;
+      return ((await listen(request.port)).address() as AddressInfo).port;
     case 'fail':
-      failing = new Set(request.addresses);
+      failing = new Map(Object.entries(request.ways));
       return Date.now();
     case 'note':
       noted = new Map();
@@ -56,6 +89,8 @@ async function perform(request: ServerRequest): Promise<unknown> {
       noted = undefined;
       return arrivals;
     }
+    case 'book':
+      return book.pages;
   }
 }
 

@@ -1,7 +1,8 @@
 // The measuring end of server.ts.
 import { Remote } from '../test/kernel/lab/remote.ts';
+import type { Pages } from './book.ts';
 import type { Arrivals } from './figures.ts';
-import type { ServerRequest } from './server.ts';
+import type { ServerRequest, Way } from './server.ts';
 
 /** Where a program runs: makes its command line one that runs there. */
 export interface Place {
@@ -9,23 +10,29 @@ export interface Place {
 }
 
 export class Servers {
+  readonly port: number;
   readonly #remote: Remote<ServerRequest>;
-  readonly #failing = new Set<string>();
+  readonly #failing = new Map<string, Way>();
 
-  private constructor(place: Place) {
-    this.#remote = new Remote<ServerRequest>(place, 'server.mjs');
+  private constructor(remote: Remote<ServerRequest>, port: number) {
+    this.#remote = remote;
+    this.port = port;
   }
 
-  /** Starts the process; every address of the place listens at this port. */
+  /** Starts the process; every address of the place listens at this port, or (0) at one that is free. */
   static async start(place: Place, port: number): Promise<Servers> {
-    const servers = new Servers(place);
-    await servers.#remote.ask({ op: 'listen', port });
-    return servers;
+    const remote = new Remote<ServerRequest>(place, 'server.mjs');
+    return new Servers(remote, (await remote.ask({ op: 'listen', port })) as number);
   }
 
   /** These answer 500 from now on; when that was, in ms since 1970. */
   fail(...addresses: string[]): Promise<number> {
-    for (const address of addresses) this.#failing.add(address);
+    return this.failIn('error', ...addresses);
+  }
+
+  /** The same, in another way. */
+  failIn(way: Way, ...addresses: string[]): Promise<number> {
+    for (const address of addresses) this.#failing.set(address, way);
     return this.#tell();
   }
 
@@ -42,11 +49,16 @@ export class Servers {
     return (await this.#remote.ask({ op: 'noted' })) as Arrivals;
   }
 
+  /** What each address has answered since the beginning. */
+  async book(): Promise<Pages> {
+    return (await this.#remote.ask({ op: 'book' })) as Pages;
+  }
+
   close(): Promise<void> {
     return this.#remote.kill();
   }
 
   async #tell(): Promise<number> {
-    return (await this.#remote.ask({ op: 'fail', addresses: [...this.#failing] })) as number;
+    return (await this.#remote.ask({ op: 'fail', ways: Object.fromEntries(this.#failing) })) as number;
   }
 }

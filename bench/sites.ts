@@ -8,6 +8,8 @@ export interface Site {
   readonly timeoutS: number;
   /** A whole HTTP exchange, or only its connection. */
   readonly check: 'http' | 'connect';
+  /** By address; 1 where none is given. For a director only. */
+  readonly weights?: ReadonlyMap<string, number>;
 }
 
 export interface SiteVirtual {
@@ -38,7 +40,7 @@ export function directorConfig(site: Site, further: readonly string[]): string {
       : ['\tservice = http', '\tchecktype = connect'];
   const virtuals = site.virtuals.flatMap(({ name, servers }) => [
     `virtual = ${name}`,
-    ...servers.map((address) => `\treal = ${address}:${site.port} gate 1`),
+    ...servers.map((address) => `\treal = ${address}:${site.port} gate ${site.weights?.get(address) ?? 1}`),
     ...check,
     '\tscheduler = wlc',
   ]);
@@ -66,10 +68,13 @@ export function keepalivedConfig({ virtuals, port, intervalS, timeoutS, check }:
 }
 
 /** Lines for `ipvsadm -R`: the table as it should be when `dead` do not answer. */
-export function savedTable({ virtuals, port }: Site, dead: readonly string[]): string {
+export function savedTable({ virtuals, port, weights }: Site, dead: readonly string[]): string {
   const lines = virtuals.flatMap(({ name, servers }) => [
     `-A -t ${name} -s wlc`,
-    ...servers.map((address) => `-a -t ${name} -r ${address}:${port} -g -w ${dead.includes(address) ? 0 : 1}`),
+    ...servers.map((address) => {
+      const weight = dead.includes(address) ? 0 : (weights?.get(address) ?? 1);
+      return `-a -t ${name} -r ${address}:${port} -g -w ${weight}`;
+    }),
   ]);
   return `${lines.join('\n')}\n`;
 }

@@ -48,7 +48,8 @@ export async function directing<T>(
   const dir = mkdtempSync(join(tmpdir(), 'tsdirectord-bench-'));
   const profileTo = process.env.BENCH_PROFILE;
   if (profileTo !== undefined) mkdirSync(profileTo, { recursive: true });
-  const daemon = new OwnDaemon({ dir, config: directorConfig(site, []), cpu, profileTo });
+  const node = profileTo === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileTo}`];
+  const daemon = new OwnDaemon({ dir, config: directorConfig(site, []), cpu, node });
   try {
     const members = site.virtuals.reduce((sum, { servers }) => sum + servers.length, 0);
     const upMs = await daemon.logged(/Restored real server/, members, START_LIMIT_MS);
