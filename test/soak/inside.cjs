@@ -30,6 +30,16 @@ const FORGET_MS = 50;
 const loop = monitorEventLoopDelay({ resolution: 5 });
 loop.enable();
 
+/** The longest that the program has been held up since its start, by ours too: it repeats checks that failed meanwhile. */
+const BEAT_MS = 250;
+let longest = 0;
+let beatAt = performance.now();
+setInterval(() => {
+  const now = performance.now();
+  longest = Math.max(longest, now - beatAt);
+  beatAt = now;
+}, BEAT_MS).unref();
+
 const answers = {
   /** How late the event loop was since the last look, and what keeps the process going. */
   look: () => {
@@ -39,7 +49,7 @@ const answers = {
     // Timers are counted below.
     for (const name of process.getActiveResourcesInfo())
       if (name !== 'Timeout') resources[name] = (resources[name] ?? 0) + 1;
-    return { loopMs: { p50, p99, most }, resources };
+    return { loopMs: { p50, p99, most, longest }, resources };
   },
   /** What is alive after a collection of garbage, timers that keep nothing going, too. Holds the process up for some tenths of a second. */
   count: () => {

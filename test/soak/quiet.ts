@@ -12,9 +12,9 @@ const COUNT_EVERY_MS = 1_900;
 /** What no look has missed may still be something that ends: a few checks. */
 const UNDER_WAY = 5;
 
-/** What inside.cjs tells of the last while. */
+/** What inside.cjs tells of the last while; `longest` since the program's start. */
 export interface Inside {
-  readonly loopMs: { readonly p50: number; readonly p99: number; readonly most: number };
+  readonly loopMs: { readonly p50: number; readonly p99: number; readonly most: number; readonly longest: number };
   readonly resources: Readonly<Record<string, number>>;
 }
 

@@ -68,6 +68,7 @@ const refusal = line('Reloading /x.cf') + line('ERROR: x.cf:1: no such word') + 
 test.for([
   ['nothing', SEEN, []],
   ['a refused configuration', refusal + SEEN, []],
+  ['that it had no processor time', line('WARNING: This process stood still for 3 s (stopped, …'), []],
   ['an error', line('ERROR: no memory'), [line('ERROR: no memory').trimEnd()]],
   [
     'a warning while it reloads',
@@ -87,11 +88,13 @@ const metrics = (failures: number, transitions: number): string =>
     '',
   ].join('\n');
 test.for([
-  [3, 3, []],
-  [2, 3, [`tsdirectord_server_check_failures_total of ${A}: 2, not 3`]],
-  [3, 5, [`tsdirectord_server_transitions_total of ${A}: 4, not 2`]],
-] as const)('%i failures and %i transitions counted', ([failures, transitions, expected]) => {
-  expect(miscounted([metrics(0, 1), metrics(failures, transitions)], PAGES, NAMES, [A])).toEqual(expected);
+  [3, 3, false, []],
+  [2, 3, false, [`tsdirectord_server_check_failures_total of ${A}: 2, not 3`]],
+  [2, 3, true, []],
+  [4, 3, true, [`tsdirectord_server_check_failures_total of ${A}: 4, not 3`]],
+  [3, 5, true, [`tsdirectord_server_transitions_total of ${A}: 4, not 2`]],
+] as const)('%i failures and %i transitions counted, stood still: %s', ([failures, transitions, still, expected]) => {
+  expect(miscounted([metrics(0, 1), metrics(failures, transitions)], PAGES, NAMES, [A], still)).toEqual(expected);
 });
 
 test('what is there at rest: the least of some looks, and what has become more', () => {

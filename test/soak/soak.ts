@@ -115,6 +115,7 @@ export class Soak {
     await this.#repeat();
     const twice = await quiet(daemon);
     const metricsAfter = await this.#page.text('/metrics');
+    this.#late.push((await insideOf(daemon)).loopMs);
     const shown = JSON.parse(await daemon.order('show', '--json')) as DaemonSnapshot;
     const pages = await servers.book();
     const table = { wanted: this.#wanted(), found: this.#site.table };
