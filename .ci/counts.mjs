@@ -1,5 +1,5 @@
 // Says once more what failed, so that the end of a long log tells it, and adds up what the test runs counted. Arguments: NAME=FILE, a
-// JSON report of vitest's, or a log of test/kernel/run.mjs, whose closing line has the counts.
+// JSON report of vitest's, or a log of test/kernel/run.mjs or test/soak/run.mjs, whose closing line has the counts.
 import { readFileSync } from 'node:fs';
 
 const read = (path) => {
@@ -26,7 +26,7 @@ const SAID = 12;
 /** A text for each test that failed, and for each file that could not even be loaded. */
 function failures(path) {
   const text = read(path);
-  if (!path.endsWith('.json')) return kernelFailures(text.split('\n'));
+  if (!path.endsWith('.json')) return logFailures(text.split('\n'));
   const files = text === '' ? [] : JSON.parse(text).testResults;
   return files.flatMap(({ name, status, message, assertionResults }) => {
     const failed = assertionResults.filter((each) => each.status === 'failed');
@@ -35,9 +35,10 @@ function failures(path) {
   });
 }
 
-/** Kernels run side by side: the lines of one begin with its name. */
-function kernelFailures(lines) {
+/** Kernels run side by side: the lines of one begin with its name. A claim of the soak is a line. */
+function logFailures(lines) {
   return lines.flatMap((line, index) => {
+    if (line.startsWith('FAILED ')) return [line];
     const kernel = /^(\S+) +FAIL /.exec(line)?.[1];
     if (kernel === undefined) return [];
     return [
