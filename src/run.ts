@@ -45,6 +45,9 @@ const LEFT_PROCESSES_MS = 3_000;
 /** How long a start waits for what the first checks say. */
 const FIRST_ROUND_MS = 1_000;
 
+/** Of one reading of the configuration, so many mistakes go into the log. */
+const MOST_LOGGED = 50;
+
 export interface RunOptions {
   /** Absolute path of the configuration file. */
   readonly path: string;
@@ -251,11 +254,21 @@ function checkWorld(
   };
 }
 
+/** Errors first where there are too many for a log: a file that is no configuration has thousands. */
 function logDiagnostics(loaded: Loaded, log: Logger): void {
-  for (const [index, text] of formatDiagnostics(loaded).entries()) {
-    if (loaded.diagnostics[index]?.severity === 'error') log.error(text);
+  const { diagnostics, path } = loaded;
+  const isShort = diagnostics.length <= MOST_LOGGED;
+  const ordered = isShort ? diagnostics : [...ofSeverity(loaded, 'error'), ...ofSeverity(loaded, 'warning')];
+  const told = ordered.slice(0, MOST_LOGGED);
+  for (const [index, text] of formatDiagnostics({ ...loaded, diagnostics: told }).entries()) {
+    if (told[index]?.severity === 'error') log.error(text);
     else log.warn(text);
   }
+  if (!isShort) log.error(`and ${diagnostics.length - MOST_LOGGED} more; tsdirectord check -f ${path} tells them all`);
+}
+
+function ofSeverity({ diagnostics }: Loaded, wanted: 'error' | 'warning'): Loaded['diagnostics'] {
+  return diagnostics.filter(({ severity }) => severity === wanted);
 }
 
 function logSettings(config: Config): string {

@@ -85,6 +85,20 @@ describe('signals', () => {
     expect((await site.run('stop')).code).toBe(0);
   });
 
+  test('a file that is no configuration at all fills no log', async () => {
+    const site = new Site(OK);
+    await site.run('start');
+    const { length } = site.lines;
+    site.configure(`checkinterval = 0.5\n${'?????\n'.repeat(3_000)}`);
+    signal(site.pid, 'SIGHUP');
+    await until('a word', () => site.log.includes('the running configuration stays as it is'));
+    const said = site.lines.slice(length);
+    expect(said.length).toBeLessThan(250);
+    expect(
+      said.filter((line) => /ERROR: and \d+ more; tsdirectord check -f \S+ tells them all$/.test(line)),
+    ).toHaveLength(1);
+  });
+
   test('HUP with a broken file changes nothing, and says why', async () => {
     const site = new Site(OK);
     await site.run('start');
