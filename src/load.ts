@@ -15,6 +15,7 @@ import { messageOf, systemReason } from './errors.ts';
 import { readAuthorities } from './system/authorities.ts';
 import { readServices, resolveHost } from './system/resolver.ts';
 import { readToken } from './system/token-file.ts';
+import { counted } from './wording.ts';
 
 export interface Loaded {
   readonly path: string;
@@ -238,9 +239,4 @@ export function formatDiagnostics({ path, lines, diagnostics }: Loaded, color = 
 /** "1 error", "3 errors". */
 export function errorCount({ diagnostics }: Loaded): string {
   return counted(diagnostics.filter(({ severity }) => severity === 'error').length, 'error');
-}
-
-/** "1 real server", "50 real servers". */
-export function counted(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

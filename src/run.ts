@@ -7,7 +7,7 @@ import { hideSecrets } from './config/secrets.ts';
 import { Daemon } from './daemon.ts';
 import { isUsageError, messageOf, UsageError } from './errors.ts';
 import type { Kernel } from './ipvs/kernel.ts';
-import { counted, errorCount, formatDiagnostics, type Loaded, load } from './load.ts';
+import { errorCount, formatDiagnostics, type Loaded, load } from './load.ts';
 import {
   classicLogger,
   journalLogger,
@@ -38,6 +38,7 @@ import { serviceManager } from './system/service-manager.ts';
 import { isJournal, openStandardOutput } from './system/standard-output.ts';
 import { openSyslog } from './system/syslog.ts';
 import { VERSION } from './version.ts';
+import { counted } from './wording.ts';
 
 /** A stop does not wait longer for the processes that it has ended: one that waits for a disk cannot even be killed. */
 const LEFT_PROCESSES_MS = 3_000;

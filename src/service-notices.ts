@@ -1,9 +1,9 @@
 // What systemd shows of a running daemon, and its watchdog: the daemon's state, how many servers are up, and that checks go on.
 
-import { counted } from './load.ts';
 import type { Logger } from './log.ts';
 import type { Observer } from './observer.ts';
 import type { ServiceManager } from './system/service-manager.ts';
+import { counted } from './wording.ts';
 
 /** How many of the servers are up, over all virtual services. */
 export interface Tally {

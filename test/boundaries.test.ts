@@ -66,6 +66,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'maintenance.ts',
       'run.ts',
       'version.ts',
+      'wording.ts',
     ],
     others: ['commander', 'node:'],
   },
@@ -93,7 +94,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   'status/': {
     ours: [
       ...['status/', 'health/', 'ipvs/', 'operator/', 'checks/check.ts', 'checks/text.ts'],
-      ...['config/model.ts', 'errors.ts', 'observer.ts', 'version.ts', '../share/tsdirectord/openapi.json'],
+      ...[
+        'config/model.ts',
+        'errors.ts',
+        'observer.ts',
+        'version.ts',
+        'wording.ts',
+        '../share/tsdirectord/openapi.json',
+      ],
     ],
     others: ['prom-client', 'esbuild', 'node:'],
   },
@@ -101,7 +109,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'operator/': {
     ours: [
       ...['operator/', 'health/', 'ipvs/', 'checks/text.ts', 'config/model.ts'],
-      ...['errors.ts', 'log.ts', 'observer.ts', 'system/journal-file.ts'],
+      ...['errors.ts', 'log.ts', 'observer.ts', 'system/journal-file.ts', 'wording.ts'],
     ],
     others: ['node:'],
   },

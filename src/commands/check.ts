@@ -5,8 +5,9 @@ import { formatExplained } from '../config/explain-format.ts';
 import type { Config } from '../config/model.ts';
 import { parse } from '../config/parse.ts';
 import { HIDDEN, hideRequestSecrets, hideSecrets, hideSecretsInWords } from '../config/secrets.ts';
-import { counted, errorCount, formatDiagnostics, type Loaded, loadText, readConfiguration } from '../load.ts';
+import { errorCount, formatDiagnostics, type Loaded, loadText, readConfiguration } from '../load.ts';
 import { VERSION } from '../version.ts';
+import { counted } from '../wording.ts';
 import { type Call, configPath, print } from './call.ts';
 
 /** Resolves with 0 when the configuration can be used, 2 when it has errors. Throws UsageError where there is no such file. */

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
 import type { OrderName, OrderOutcome, OrderRequest } from '../operator/commands.ts';
 import { draining } from '../status/draining.ts';
-import { counted } from '../status/words.ts';
+import { counted, named } from '../wording.ts';
 import { ask, askForSnapshot, isRunning } from './ask.ts';
 import { type Call, err, out, print } from './call.ts';
 
@@ -43,7 +43,7 @@ async function untilDrained(call: Call, servers: readonly OrderOutcome[]): Promi
   let before: number | undefined;
   for (;;) {
     const { left, lost, isSeen } = draining(await askForSnapshot(call), wanted, servers);
-    if (lost.length > 0) throw new UsageError(`${lost.slice(0, MOST_NAMED).join(', ')}: not drained any more`, 1);
+    if (lost.length > 0) throw new UsageError(`${named(lost, MOST_NAMED)}: not drained any more`, 1);
     if (!isSeen) throw new UsageError("the kernel's table shows no server, so connections cannot be counted", 1);
     const isOver = performance.now() >= end;
     // A handshake that the drain came upon is an active connection a moment later: one look is not enough.

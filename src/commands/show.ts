@@ -7,6 +7,7 @@ import { virtualsNamed } from '../status/named.ts';
 import { showText } from '../status/show-text.ts';
 import type { DaemonSnapshot } from '../status/snapshot.ts';
 import { readOwner } from '../system/pid-owner.ts';
+import { named } from '../wording.ts';
 import { askForSnapshot, isRunning, notRunning } from './ask.ts';
 import { type Call, described, err, print } from './call.ts';
 
@@ -33,8 +34,7 @@ async function shown(call: Call): Promise<DaemonSnapshot> {
   const virtuals = virtualsNamed(snapshot.virtuals, wanted);
   if (virtuals.length > 0 || snapshot.virtuals.length === 0) return { ...snapshot, virtuals };
   const names = [...new Set(snapshot.virtuals.map(({ name }) => name))];
-  const more = names.length > MOST_NAMED ? `, and ${names.length - MOST_NAMED} more` : '';
-  const known = `${names.slice(0, MOST_NAMED).join(', ')}${more}`;
+  const known = named(names, MOST_NAMED);
   throw new UsageError(`there is no virtual service "${plain(wanted, { unicode: true }, 100)}"; there is ${known}`, 1);
 }
 

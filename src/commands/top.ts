@@ -10,8 +10,8 @@ import { BEGINNING, type Order, press, settle, type TopState } from '../status/t
 import { type Row, rowsOf } from '../status/top/rows.ts';
 import { listHeight, screen } from '../status/top/screen.ts';
 import { Terminal } from '../status/top/terminal.ts';
-import { counted } from '../status/words.ts';
 import { readOwner } from '../system/pid-owner.ts';
+import { counted } from '../wording.ts';
 import { ask, askForSnapshot, isRunning } from './ask.ts';
 import type { Call } from './call.ts';
 

@@ -5,6 +5,7 @@ import { UsageError } from '../errors.ts';
 import { type HeldDown, type Override, serverId, serverName } from '../ipvs/desired.ts';
 import type { Logger } from '../log.ts';
 import type { Member } from '../observer.ts';
+import { named } from '../wording.ts';
 import { isWeight, MAX_WEIGHT, type Overrides, wordsOf } from './overrides.ts';
 
 export type OrderName = 'drain' | 'disable' | 'enable' | 'weight' | 'recheck';
@@ -196,9 +197,7 @@ function listed(names: readonly string[]): string {
 }
 
 function namesText(names: readonly string[]): string {
-  const distinct = [...new Set(names)];
-  const more = distinct.length > MAX_LISTED ? `, and ${distinct.length - MAX_LISTED} more` : '';
-  return `${distinct.slice(0, MAX_LISTED).join(', ')}${more}`;
+  return named([...new Set(names)], MAX_LISTED);
 }
 
 function outcome({ virtual, real }: Member, done: string): OrderOutcome {

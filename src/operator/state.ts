@@ -8,6 +8,7 @@ import { type HeldDown, memberKey, serverId } from '../ipvs/desired.ts';
 import type { Logger } from '../log.ts';
 import type { Member } from '../observer.ts';
 import { type Journal, JournalFile, readJournal } from '../system/journal-file.ts';
+import { named } from '../wording.ts';
 import { History, type Transition } from './history.ts';
 import { isWeight, type Ordered, Overrides, wordsOf } from './overrides.ts';
 import { OwnServices } from './own-services.ts';
@@ -149,8 +150,7 @@ export class State {
       return [`${serverId(member.virtual, member.real)} ${wordsOf(order)} since ${when}`];
     });
     if (known.length === 0) return;
-    const more = known.length > MAX_LISTED ? `, and ${known.length - MAX_LISTED} more` : '';
-    this.#log().info(`The operator's orders from before count: ${known.slice(0, MAX_LISTED).join(', ')}${more}`);
+    this.#log().info(`The operator's orders from before count: ${named(known, MAX_LISTED)}`);
   }
 
   /** Returns how many lines make no sense. */

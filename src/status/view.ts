@@ -4,6 +4,7 @@ import { formatEndpoint, kernelPort, type Real, type Virtual, virtualKey, virtua
 import { dampingOf } from '../health/damping.ts';
 import { type DesiredDestination, desiredFallback, desiredReal, needsFallback, serverName } from '../ipvs/desired.ts';
 import { type Listed, type Listing, listingKey } from '../ipvs/save-format.ts';
+import { named } from '../wording.ts';
 import { inPieces } from './slices.ts';
 import type { DaemonHead, Facts, ServerSnapshot, VirtualSnapshot } from './snapshot.ts';
 
@@ -92,11 +93,10 @@ export class VirtualView {
     // Marks of both address families share a listing.
     const isOurs = (name: string): boolean => protocol !== 'fwm' || name.startsWith('[') === (family === 6);
     const foreign = [...listed.keys()].filter((name) => !names.has(name) && name !== fallback && isOurs(name));
-    const more = foreign.length > MAX_LISTED ? `, and ${foreign.length - MAX_LISTED} more` : '';
     const behind = fallback === undefined || names.has(fallback) ? undefined : this.#serverDiffers(fallback);
     const said = [
       ...(behind === undefined ? [] : [`the fallback ${fallback}: ${behind}`]),
-      ...(foreign.length === 0 ? [] : [`the kernel also has ${foreign.slice(0, MAX_LISTED).join(', ')}${more}`]),
+      ...(foreign.length === 0 ? [] : [`the kernel also has ${named(foreign, MAX_LISTED)}`]),
     ];
     return said.length === 0 ? undefined : said.join('; ');
   }

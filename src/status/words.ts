@@ -1,5 +1,6 @@
 // The words and colours for what a snapshot holds, the same wherever people read them in a terminal: status, show and top.
 import { dampingWords } from '../health/damping.ts';
+import { counted } from '../wording.ts';
 import type { DaemonSnapshot, ServerSnapshot } from './snapshot.ts';
 
 const SECOND = 1000;
@@ -128,11 +129,6 @@ function tally({ virtuals }: Whole) {
 
 function nonzero(...counts: readonly (readonly [number, string])[]): string[] {
   return counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-}
-
-/** "1 server", "3 servers". */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** "5 s", "3 min", "2 h 5 min", "4 d 3 h". */

@@ -4,7 +4,6 @@ import type { ServerSnapshot } from '../../src/status/snapshot.ts';
 import {
   checkWords,
   checkWordsOf,
-  counted,
   healthWord,
   isUp,
   notesOf,
@@ -147,10 +146,6 @@ test.for([
   [10_000, '10 s'],
 ] as const)('%f ms took %s', ([ms, text]) => {
   expect(took(ms)).toBe(text);
-});
-
-test('counting', () => {
-  expect([0, 1, 2].map((count) => counted(count, 'server'))).toEqual(['0 servers', '1 server', '2 servers']);
 });
 
 test('colours end where they end, and are not there when they are not wanted', () => {

@@ -1,8 +1,8 @@
 // What the operator may order of a server, once the token is known: asked for confirmation, sent, and the answer in words.
 
 import type { OrderName, OrderOutcome } from '../../../operator/commands.ts';
+import { counted } from '../../../wording.ts';
 import type { ServerSnapshot } from '../../snapshot.ts';
-import { counted } from '../../words.ts';
 import { byId, say } from './dom.ts';
 import { refusalOf, wordsOf } from './feed.ts';
 import { ORDER_WORDS } from './order-words.ts';
