@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadParser } from '../../src/checks/llhttp.ts';
-import { prepareCheck } from '../../src/checks/run.ts';
+import { prepareCheck, SYSTEM_CLOCK } from '../../src/checks/run.ts';
 import type { NegotiateSpec, Target } from '../../src/config/model.ts';
 import { check, services } from '../checks/listeners.ts';
 import { expectQuiet } from '../checks/turns.ts';
@@ -16,7 +16,9 @@ const LIMIT_MS = 400;
 /** What is promised that an attacker delays the check of another server at most. */
 const DELAY_MS = 50;
 /** A machine that pauses delays everybody; what our own code does, it does each time. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
+/** From the time limit until a busy machine has told of it. */
+const LATE_MS = 500;
 const MEMORY_MIB = 96;
 
 const attackers = new Worker(new URL('attackers.mjs', import.meta.url));
@@ -91,7 +93,7 @@ async function costOf(target: Target, spec: NegotiateSpec): Promise<Cost> {
       most = Math.max(most, process.memoryUsage.rss());
     }
   })();
-  const { outcome, detail, durationMs } = await check(target, spec, world);
+  const { outcome, detail, durationMs } = await check(target, spec, world, SYSTEM_CLOCK);
   isOver = true;
   await watching;
   other.close();
@@ -111,19 +113,24 @@ function outcomeOf(attacker: string): string {
   return attacker.endsWith('a name that is not resolved') ? 'error' : 'down';
 }
 
+/** How many milliseconds more than is promised it took, of its own time and of others'. */
+function tooMuch({ durationMs, delayMs }: Cost): number {
+  return Math.max(0, durationMs - LIMIT_MS - LATE_MS) + Math.max(0, delayMs - DELAY_MS);
+}
+
 test.each(table)('%s', { timeout: 30_000 }, async (name, options) => {
   const target = local(await portOf(name));
   const spec = specOf(options);
   let best = await costOf(target, spec);
-  for (let attempt = 1; attempt < ATTEMPTS && best.delayMs > DELAY_MS; attempt += 1) {
+  for (let attempt = 1; attempt < ATTEMPTS && tooMuch(best) > 0; attempt += 1) {
     const next = await costOf(target, spec);
-    if (next.delayMs < best.delayMs) best = next;
+    if (tooMuch(next) < tooMuch(best)) best = next;
   }
   told.push([name, best]);
   const { outcome, detail, durationMs, mebibytes, delayMs } = best;
   expect.soft(outcome, detail).toBe(outcomeOf(name));
   expect.soft(detail).toMatch(/^[^\p{C}\p{Zl}\p{Zp}]{3,600}$/u);
-  expect.soft(durationMs).toBeLessThan(LIMIT_MS + 500);
+  expect.soft(durationMs).toBeLessThan(LIMIT_MS + LATE_MS);
   expect.soft(mebibytes).toBeLessThan(MEMORY_MIB);
   // A machine is never quite idle.
   expect.soft(delayMs).toBeLessThan(DELAY_MS + 25);

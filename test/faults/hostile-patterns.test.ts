@@ -11,7 +11,7 @@ const MEBIBYTE = 2 ** 20;
 /** What an answer may keep other checks waiting, on a machine that is never quite idle. */
 const DELAY_MS = 75;
 /** A machine that pauses makes anything slow once; a pattern is slow each time. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
 
 const SHAPES: readonly (readonly [shape: string, pattern: string])[] = [
   ['a text', 'needle'],
