@@ -8,7 +8,7 @@ import { CONTESTANTS, type Contestant, OURS, REFERENCE } from './programs.ts';
 import { Servers } from './servers.ts';
 import { burstRows, connectRow, rowsOf } from './side-by-side-rows.ts';
 import { numbered, type Site } from './sites.ts';
-import { start } from './start.ts';
+import { calm, start } from './start.ts';
 import { markdown } from './table.ts';
 
 const SITE: Site = {
@@ -106,6 +106,7 @@ describe('side by side', () => {
       () =>
         onMachine(async (machine) => {
           await start(contestant, machine, { ...SITE, check: 'connect' }, DEAD, LIMITS.upMs);
+          await calm();
           connecting.set(contestant, (await quiet(machine, servers, LIMITS.quietMs)).cpuPerCheckMs);
         }),
       { deadlineMs: DEADLINE_MS },
@@ -119,6 +120,7 @@ describe('side by side', () => {
     () =>
       onMachine(async (machine) => {
         await start(ours, machine, SHARING, [], LIMITS.upMs);
+        await calm();
         thousand = await burst(machine, SHARED, servers, LIMITS.sampleMs);
       }),
     { deadlineMs: DEADLINE_MS },
