@@ -110,11 +110,16 @@ describe('with the real program', () => {
 
   test('a burst ends in the last state', async () => {
     const { site, node } = real();
-    node.notify('MASTER', 'BACKUP', 'MASTER', 'BACKUP', 'MASTER');
-    await until('it runs', async () => (await status(site)) === 0);
-    await node.said('MASTER: start');
-    node.notify('BACKUP', 'MASTER', 'FAULT', 'MASTER', 'BACKUP');
-    await node.said('BACKUP: stop');
+    const settled = async (calls: ChildProcess[], last: string): Promise<void> => {
+      // What is done after the last call has said what it wants is that.
+      const mark = ` ${calls.at(-1)?.pid} `;
+      await until('the last word', () => node.read(`states/${site.config.replaceAll('/', '_')}`).includes(mark));
+      await until(last, () => node.read('syslog').trimEnd().endsWith(`${last} ${site.config}`));
+      await node.quiet();
+    };
+    await settled(node.notify('MASTER', 'BACKUP', 'MASTER', 'BACKUP', 'MASTER'), 'MASTER: start');
+    expect(await status(site)).toBe(0);
+    await settled(node.notify('BACKUP', 'MASTER', 'FAULT', 'MASTER', 'BACKUP'), 'BACKUP: stop');
     expect(await status(site)).toBe(3);
   });
 
