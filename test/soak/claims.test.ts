@@ -91,9 +91,9 @@ test.for<[string, Partial<Findings>, string[]]>([
   ['an error', { log: UP + LATER + line('ERROR: oh') }, ['the log tells of no other trouble']],
   ['late', { late: [{ p50: 1, p99: 1_100, most: 1_200, longest: 1_450 }] }, ['the event loop is not held up']],
   ['memory', { looks: six((index) => look({ residentMb: 90 + 8 * index })) }, ['memory is flat']],
-  ['heap at work', { counts: [30, 29, 36].map((heapMb) => ({ timers: 20, heapMb })) }, ['the heap is flat']],
+  ['heap at work', { counts: [30, 29, 39].map((heapMb) => ({ timers: 20, heapMb })) }, ['the heap is flat']],
   ['heap at rest', { rest: { ...GOOD.rest, twice: rest({ heapMb: 36 }) } }, ['the heap is flat']],
-  ['descriptors', { looks: six((index) => look({ descriptors: 30 + 5 * index })) }, ['descriptors are flat']],
+  ['descriptors', { looks: six((index) => look({ descriptors: 30 + 9 * index })) }, ['descriptors are flat']],
   [
     'a socket is left',
     { rest: { ...GOOD.rest, twice: rest({ descriptors: { socket: 10 } }) } },
