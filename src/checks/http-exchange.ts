@@ -10,6 +10,7 @@ import { byteCount, quoted } from './text.ts';
 export const KEPT_BODY_BYTES = 1024 * 1024;
 /** An answer that is longer than this, chunks' sizes and trailers too, is taken for one that never ends. */
 const MAX_BYTES = 64 * KEPT_BODY_BYTES;
+
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
   /** A path with a leading slash, or for a proxy an absolute URL. */

@@ -1,5 +1,5 @@
-// llhttp, which parses HTTP for node and for undici, as undici brings it: an answer's bytes go in, its body comes out. By itself it
-// costs a fifth of what undici's Client does around it, for a connection that is used once (bench/README.md).
+// llhttp, which parses HTTP for node and for undici, as undici brings it: an answer's bytes go in, its body comes out. What undici's
+// Client does around it is for connections that are used again.
 import { CheckFailure } from '../errors.ts';
 
 /** Told while an answer's bytes are parsed; must not throw. */
