@@ -27,10 +27,10 @@ export async function endLeftBehind(pidFile: string): Promise<void> {
   const found = await Promise.race([findMarked(pidFile), pause(LOOK_MS, [], { signal }).catch(() => [])]);
   late.abort();
   for (const pid of found) kill(pid);
-  const until = Date.now() + END_MS;
+  const until = performance.now() + END_MS;
   for (const pid of found)
     while (await isLeader(pid)) {
-      if (Date.now() > until)
+      if (performance.now() > until)
         throw new UsageError(
           `an ipvsadm (pid ${pid}) of the daemon that was killed waits in the kernel and cannot be ended; nothing is changed before it is over (dmesg may say what it waits for)`,
           1,
