@@ -2,7 +2,7 @@
 import { readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Config, Real, Virtual } from '../config/model.ts';
-import { messageOf, systemReason } from '../errors.ts';
+import { isDiskFull, messageOf, systemReason } from '../errors.ts';
 import type { Health } from '../health/health.ts';
 import { type HeldDown, memberKey, serverId } from '../ipvs/desired.ts';
 import type { Logger } from '../log.ts';
@@ -184,10 +184,10 @@ export class State {
 }
 
 /** What is to be done about a file that cannot be written, which is tried again. */
-function remedyFor({ code = '' }: NodeJS.ErrnoException, path: string): string {
-  if (['EACCES', 'EPERM', 'EROFS'].includes(code))
+function remedyFor(error: NodeJS.ErrnoException, path: string): string {
+  if (['EACCES', 'EPERM', 'EROFS'].includes(error.code ?? ''))
     return `uid ${process.getuid?.()} must be able to write in ${dirname(path)} (in a systemd unit: StateDirectory=tsdirectord)`;
-  return ['ENOSPC', 'EDQUOT'].includes(code) ? 'make room there' : `${dirname(path)} must be a directory to write in`;
+  return isDiskFull(error) ? 'make room there' : `${dirname(path)} must be a directory to write in`;
 }
 
 /** What a daemon with this state file would find, as far as the file can be read; nothing is changed. */

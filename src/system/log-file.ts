@@ -4,7 +4,7 @@ import { close, closeSync, fstat, fstatSync, open, openSync, statSync, write } f
 import { lstat, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { systemReason } from '../errors.ts';
+import { isDiskFull, systemReason } from '../errors.ts';
 import type { LineSink } from '../log.ts';
 import { appendFlags, appendFlagsIn, isForEverybody } from './append-flags.ts';
 
@@ -62,7 +62,7 @@ class LogFile implements LineSink {
       this.#file = openSync(path, appendFlagsIn(statSync(dirname(path))), MODE);
       this.#inode = fstatSync(this.#file).ino;
     } catch (error) {
-      if (onFull === undefined || !isFull(error)) throw error;
+      if (onFull === undefined || !isDiskFull(error)) throw error;
       this.#failed(systemReason(error));
       onFull(error);
     }
@@ -195,11 +195,6 @@ async function openNew(path: string): Promise<{ file: number; inode: number } | 
   } catch {
     return undefined;
   }
-}
-
-/** That there is no room on the disk, or none for this user: it passes. */
-function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** Whether a symbolic link stands there that anybody may have put there. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isUsageError, UsageError } from '../errors.ts';
+import { isDiskFull, isUsageError, UsageError } from '../errors.ts';
 import { endLeftBehind } from './left-behind.ts';
 import { readOwner } from './pid-owner.ts';
 
@@ -62,7 +62,7 @@ export async function claim(
 }
 
 function remedyFor(error: unknown): string {
-  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '') ? 'make room there' : 'run as root';
+  return isDiskFull(error) ? 'make room there' : 'run as root';
 }
 
 /** Writes the file under another name and moves it there, so that nobody ever reads half of it. Stays open. */
