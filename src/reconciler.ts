@@ -20,6 +20,8 @@ import { TableTrouble } from './table-trouble.ts';
  */
 const MOST_REST_MS = 250;
 const REST_FACTOR = 4;
+/** Results that come so close together are one batch: a failure that many services share is found by several checks. */
+const GATHER_MS = 10;
 /** How long a server that is no longer configured is given to answer what it was asked. */
 const DRAIN_MS = 1_000;
 
@@ -112,14 +114,14 @@ export class Reconciler {
 
   /**
    * Makes the kernel's table what is wanted; resolves when that has been tried with what is wanted now. Never rejects:
-   * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan). `fresh`: the table, where the
-   * caller has read it just now (without thresholds); it saves reading it again.
+   * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan). `known`: the table as the caller has
+   * read it a moment ago (without thresholds), which saves reading it again while it is the same.
    */
-  reconcile(takeOver = false, fresh?: Table): Promise<void> {
+  reconcile(takeOver = false, known?: Table): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     this.#takeOver ||= takeOver;
     this.#again = true;
-    this.#running ??= this.#untilDone(fresh && { table: fresh, thresholds: false });
+    this.#running ??= this.#untilDone(known && { table: known, thresholds: false });
     return this.#running;
   }
 
@@ -166,8 +168,9 @@ export class Reconciler {
   async #untilDone(known?: Reading): Promise<void> {
     let given = known;
     while (this.#again && !this.#isClosed) {
-      const restMs = this.#restsUntil - performance.now();
-      if (restMs > 0) await this.#rest(restMs);
+      this.#passBegan = performance.now();
+      // Whoever brings the table has gathered already.
+      await this.#rest(Math.max(given === undefined ? GATHER_MS : 0, this.#restsUntil - performance.now()));
       if (this.#isClosed) break;
       this.#again = false;
       this.#computedMs = 0;
@@ -188,10 +191,10 @@ export class Reconciler {
   }
 
   async #rest(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
+    if (ms > 0) await pause(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
-  /** One pass. `given` is what the caller has read just now; what was read last is returned. */
+  /** One pass. `given` is what the caller has read before; what was read last is returned. */
   async #once(given: Reading | undefined): Promise<Reading | undefined> {
     const takeOver = this.#takeOver;
     this.#takeOver = false;
@@ -260,7 +263,8 @@ export class Reconciler {
   /** The table, with thresholds where they matter: where we set some, or take over services that may have some. */
   async #read(desired: Desired, takeOver: boolean, given: Reading | undefined): Promise<Reading> {
     const wanted = hasThresholds(desired);
-    const fresh = given ?? (takeOver ? undefined : await this.#unchanged());
+    const known = given ?? (takeOver ? undefined : this.#last);
+    const fresh = known && (await this.#ifUnchanged(known));
     const usable = fresh !== undefined && (fresh.thresholds || !wanted);
     const found = usable ? fresh : await this.#readTable(wanted);
     if (found.thresholds || !takeOver || ![...found.table.keys()].some((key) => desired.has(key))) return found;
@@ -268,13 +272,12 @@ export class Reconciler {
   }
 
   /**
-   * What was read last, while a look at /proc, which costs no process, shows the same. It does not show options and thresholds; those
+   * What was read before, while a look at /proc, which costs no process, shows the same. It does not show options and thresholds; those
    * that somebody has changed by hand stay as they are in any case (see plan).
    */
-  async #unchanged(): Promise<Reading | undefined> {
-    if (this.#last === undefined) return undefined;
+  async #ifUnchanged(known: Reading): Promise<Reading | undefined> {
     const listing = await this.#kernel.list();
-    return listing !== undefined && shows(listing, this.#last.table) ? this.#last : undefined;
+    return listing !== undefined && shows(listing, known.table) ? known : undefined;
   }
 
   async #readTable(thresholds: boolean): Promise<Reading> {

@@ -159,7 +159,7 @@ describe('where nobody else serves', () => {
     const { run, weights, log } = await started(ON + BY_ORDER + damped([web]));
     expect(await run(web, '-+-+-+')).toBe('DUDDDD');
     expect(await run(web, '+-++-++-++')).toBe('UDDUDDUDDU');
-    expect(weights()).toEqual([3]);
+    await until('its weight', () => weights()[0] === 3);
     expect(new Set(flapLines(log).map((line) => line.split('after ')[1]))).toEqual(new Set(['2 successes in a row']));
   });
 

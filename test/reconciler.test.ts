@@ -1,4 +1,5 @@
 // The only writer of the kernel's table: one pass at a time, triggers in between are one more pass, trouble is tried again.
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Config } from '../src/config/model.ts';
 import { IpvsError } from '../src/errors.ts';
@@ -112,12 +113,36 @@ describe('reading', () => {
   test('thresholds that come with a reload are not taken from a reading without them', async () => {
     const { kernel, reconciler } = reading(PLAIN, LIMITED);
     const first = reconciler.reconcile(true);
+    await until('the first reading', () => kernel.asked.length > 0);
     await Promise.all([first, reconciler.reconcile(true)]);
     expect(kernel.asked).toEqual([false, false, true, true]);
   });
 });
 
 describe('passes', () => {
+  test('what is found within a moment is one batch', async () => {
+    const { kernel, states, reconciler, weight } = setUp();
+    await reconciler.reconcile(true);
+    const { length } = kernel.batches;
+    states['10.0.0.2'] = 'up';
+    const passes = [reconciler.reconcile()];
+    await new Promise(setImmediate);
+    states['10.0.0.3'] = 'up';
+    passes.push(reconciler.reconcile());
+    await Promise.all(passes);
+    expect([weight('10.0.0.2'), weight('10.0.0.3')]).toEqual([5, 6]);
+    expect(kernel.batches).toHaveLength(length + 1);
+  });
+
+  test('after an idle while the next one has not been at work for all of it', async () => {
+    const { reconciler } = setUp();
+    await reconciler.reconcile(true);
+    await pause(300);
+    const next = reconciler.reconcile();
+    expect(reconciler.busyMs).toBeLessThan(200);
+    await next;
+  });
+
   test('edits are made, read back and logged', async () => {
     const { kernel, log, reconciler } = setUp();
     await reconciler.reconcile(true);
@@ -304,6 +329,7 @@ describe('stop', () => {
     const { kernel, states, log, reconciler } = setUp();
     states['10.0.0.2'] = 'up';
     void reconciler.reconcile(true);
+    await until('edits', () => kernel.table.size > 0);
     await reconciler.stop(new Set([KEY, 'tcp:10.9.9.9:80']));
     expect(kernel.table.size).toBe(0);
     expect(kernel.most).toBe(1);
