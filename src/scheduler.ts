@@ -53,7 +53,9 @@ const LATE_MS = 5;
 export class Scheduler {
   readonly #jobs = new Map<string, Running>();
   readonly #onResult: (key: string, result: CheckResult) => void;
+  // Looks at the clock are few here: where the kernel must be asked for the time, ten of them cost as much as a system call of a check.
   readonly #alarms = new Alarms<Running>((jobs) => {
+    this.#standstill.look();
     for (const job of jobs) this.#begin(job);
   });
   /** Due already, and waiting for their turn. */
@@ -143,33 +145,36 @@ export class Scheduler {
   }
 
   #begin(job: Running): void {
-    if (this.#late.size === 0 && performance.now() - job.dueAt < LATE_MS) void this.#run(job);
+    const now = performance.now();
+    if (this.#late.size === 0 && now - job.dueAt < LATE_MS) void this.#run(job, now);
     else if (this.#late.add(job).size === 1) setImmediate(() => this.#catchUp());
   }
 
   #catchUp(): void {
+    this.#standstill.look();
+    const now = performance.now();
     let begun = 0;
     for (const job of this.#late) {
       if (begun++ === START_GROUP) break;
       this.#late.delete(job);
-      void this.#run(job);
+      void this.#run(job, now);
     }
     if (this.#late.size > 0) setImmediate(() => this.#catchUp());
   }
 
-  async #run(job: Running): Promise<void> {
+  async #run(job: Running, startedAt: number): Promise<void> {
     const { isOutOfRhythm } = job;
-    this.#standstill.look();
-    job.startedAt = performance.now();
+    job.startedAt = startedAt;
     job.isRunning = true;
-    job.beat = withoutMissed(job, job.startedAt);
-    job.dueAt = job.startedAt + job.check.limitMs;
+    job.beat = withoutMissed(job, startedAt);
+    job.dueAt = startedAt + job.check.limitMs;
     const result = await job.check.run();
     if (this.#jobs.get(job.key) !== job) return;
     job.isRunning = false;
-    this.#schedule(job, nextBeat(job, isOutOfRhythm, performance.now()));
+    const endedAt = performance.now();
+    this.#schedule(job, nextBeat(job, isOutOfRhythm, endedAt));
     const isTelling = this.#isTelling(job, result);
-    if (job.again || !isTelling) this.#insert(job, performance.now());
+    if (job.again || !isTelling) this.#insert(job, endedAt);
     job.again = false;
     if (isTelling) this.#onResult(job.key, result);
   }

@@ -6,6 +6,7 @@ import { CannotCheck, CheckFailure } from '../errors.ts';
 import type { CheckClock, CheckContext, CheckResult, CheckServices, RunnableCheck } from './check.ts';
 import { CHECKS } from './index.ts';
 import { codeOf, explain } from './reasons.ts';
+import { Stop } from './stop.ts';
 import { duration, printable } from './text.ts';
 
 /** The longest delay that a timer takes; a longer one would fire at once. */
@@ -53,7 +54,7 @@ class PreparedCheck implements RunnableCheck {
   readonly #shared: Shared;
   #running: Promise<CheckResult> | undefined;
   /** Of the run under way. */
-  #dropped: AbortController | undefined;
+  #dropped: Stop | undefined;
   #isClosed = false;
 
   constructor({ target, spec }: CheckPlan, services: CheckServices, clock: CheckClock) {
@@ -72,15 +73,15 @@ class PreparedCheck implements RunnableCheck {
 
   close(): void {
     this.#isClosed = true;
-    this.#dropped?.abort();
+    this.#dropped?.stop();
     this.#letGo();
   }
 
   async #runOnce(): Promise<CheckResult> {
     const { clock } = this.#shared;
     const startedAt = clock.now();
-    const dropped = new AbortController();
-    if (this.#isClosed) dropped.abort();
+    const dropped = new Stop();
+    if (this.#isClosed) dropped.stop();
     this.#dropped = dropped;
     const result = (outcome: CheckResult['outcome'], detail: string) => ({
       outcome,
@@ -89,10 +90,10 @@ class PreparedCheck implements RunnableCheck {
       durationMs: clock.now() - startedAt,
     });
     try {
-      return result('up', await attempt(this.#shared, this.#spec, dropped.signal));
+      return result('up', await attempt(this.#shared, this.#spec, dropped));
     } catch (error) {
       this.#letGo();
-      if (dropped.signal.aborted) return result('error', 'the check was dropped before it ended');
+      if (dropped.isStopped) return result('error', 'the check was dropped before it ended');
       const failure = explain(error);
       return result(failure.outcome, failure.detail);
     } finally {
@@ -108,13 +109,12 @@ class PreparedCheck implements RunnableCheck {
   }
 }
 
-/** One check of one spec: settles at its deadline, or when `dropped` aborts, whatever the check's own code does. */
-async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): Promise<string> {
+/** One check of one spec: settles at its deadline, or when it is `dropped`, whatever the check's own code does. */
+async function attempt(shared: Shared, spec: CheckSpec, dropped: Stop): Promise<string> {
   if (isConstant(spec)) return constant(spec);
-  dropped.throwIfAborted();
-
+  dropped.throwIfStopped();
   const { target, services, clock } = shared;
-  const stopped = new AbortController();
+  const stopped = new Stop();
   const cleanUps: (() => void)[] = [];
   let ended = false;
   let progress = () => '';
@@ -141,7 +141,9 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
     },
     ping: (peer, options) => services.ping(peer, options),
     ...tracing(target, services),
-    signal: stopped.signal,
+    get signal() {
+      return stopped.signal;
+    },
     after: clock.after,
     defer(cleanUp) {
       // A check that ignores its deadline may still open something afterwards.
@@ -159,17 +161,14 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
     progress(describe) {
       progress = describe;
     },
-    check: (part) => attempt(shared, part, stopped.signal),
+    check: (part) => attempt(shared, part, stopped),
   };
 
   const limitMs = limitOf(spec);
-  const stop = (reason: unknown) => stopped.abort(reason);
-  const drop = () => stop(dropped.reason);
+  const stop = (reason: unknown) => stopped.stop(reason);
   let disarm = () => {};
-  dropped.addEventListener('abort', drop, { once: true });
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stopped.signal.addEventListener('abort', () => reject(stopped.signal.reason), { once: true });
-  });
+  const aborted = new Promise<never>((_resolve, reject) => stopped.onStop(reject));
+  const forget = dropped.onStop(stop);
   try {
     const { commands } = shared;
     if (commands !== undefined && commands.size > 0) {
@@ -187,7 +186,7 @@ async function attempt(shared: Shared, spec: CheckSpec, dropped: AbortSignal): P
   } finally {
     ended = true;
     disarm();
-    dropped.removeEventListener('abort', drop);
+    forget();
     for (const cleanUp of cleanUps.reverse()) guarded(cleanUp, services);
   }
 }
