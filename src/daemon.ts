@@ -41,6 +41,14 @@ import type { Facts, LastCheck } from './status/snapshot.ts';
 /** How often the kernel's table is looked at for what has vanished. */
 const WATCH_INTERVAL_MS = 1_000;
 
+/**
+ * A start programs the table when every server has been checked, or no answer has come for QUIET_LOOKS looks, or
+ * after so long. So servers that are well come into it with their weight, in one batch, and no fallback for a moment before.
+ */
+const FIRST_ANSWERS_MS = 1_000;
+const QUIET_LOOKS = 5;
+const LOOK_EVERY_MS = 10;
+
 /** A check that is this late is never made, and a table that is worked on for so long (ipvsadm has 10 s a call) never done. */
 const STUCK_CHECK_MS = 20_000;
 const STUCK_TABLE_MS = 90_000;
@@ -67,6 +75,13 @@ const NONE: ReadonlySet<string> = new Set();
 interface Member extends ObservedMember {
   /** Identity across reloads: the service and the destination that the kernel knows. */
   readonly key: string;
+}
+
+/** What is waited for when first answers are. */
+interface Answers {
+  readonly limitMs: number;
+  readonly quietLooks: number;
+  readonly isEnough: () => boolean;
 }
 
 export class Daemon {
@@ -98,8 +113,14 @@ export class Daemon {
   /** The job that checks a member, by member key. */
   #jobs = new Map<string, string>();
   #watchTimer: NodeJS.Timeout | undefined;
-  /** While somebody waits for the first round. */
-  #onAllKnown: (() => void) | undefined;
+  /** The table waits for the first answers. */
+  #isGathering = true;
+  /** When the first check began. */
+  #checkingSince = 0;
+  /** How many servers have been checked that were not before. */
+  #firstAnswers = 0;
+  /** Servers whose first check has found them down, of which nobody has been told yet, by member key. */
+  readonly #firstDown = new Map<string, Member>();
   /** A member that was not checked yet when somebody looked, by key. */
   #awaited = '';
 
@@ -136,55 +157,66 @@ export class Daemon {
   }
 
   /**
-   * Programs the table and starts checking. A server that is in the table with a weight serves until a check says otherwise;
-   * services that a daemon before has left there and that are no longer configured are removed.
+   * Starts checking and programs the table, with what the first checks have said where that comes at once; or without, when `isEnough`
+   * says so. A server that is in the table with a weight serves until a check says otherwise; services that a daemon before has left
+   * there and that are no longer configured are removed.
    * Throws IpvsError when the kernel cannot be brought to what is wanted; what this start has added is removed again then.
    */
-  async start(): Promise<void> {
+  async start(isEnough = () => false): Promise<void> {
     const before = await this.#kernel.read({ thresholds: false });
     this.#health = this.#healthFor(this.#config, before);
     const own = this.#ownServices;
     this.#reconciler.inherit(leftBehind(before, own.all, this.#virtuals));
+    this.#tellHolds();
+    this.#checkingSince = performance.now();
+    this.#schedule();
     await own.add(this.#virtuals.keys());
+    await this.#answers({ limitMs: FIRST_ANSWERS_MS, quietLooks: QUIET_LOOKS, isEnough });
+    this.#isGathering = false;
     await this.#reconciler.reconcile(true, before);
     const { trouble } = this.#reconciler;
     if (trouble !== undefined) {
+      this.#scheduler.close();
+      this.#troubles.clear();
       const added = this.#config.virtuals.map(serviceKey).filter((key) => !before.has(key));
       await this.#reconciler.stop(new Set(added));
       own.keepOnly(new Set([...own.all].filter((key) => before.has(key))));
       throw new IpvsError(trouble);
     }
-    this.#schedule();
+    this.#tellFirstDown();
     this.#fallbackCommands.update(this.#config.virtuals, this.#stateOf);
-    this.#tellHolds();
     this.#watchTimer = setInterval(() => void this.#reconciler.watch(), WATCH_INTERVAL_MS);
     this.#state = 'running';
     this.#letGo();
   }
 
-  /** Resolves when every server has been checked once and the table shows it, or `limitMs` later. */
-  async firstRound(limitMs: number): Promise<void> {
-    const limit = new AbortController();
-    const checked = new Promise<void>((resolve) => {
-      this.#onAllKnown = resolve;
-      this.#lookForUnknown();
-    });
-    await Promise.race([checked, pause(limitMs, undefined, { signal: limit.signal, ref: false }).catch(() => {})]);
-    limit.abort();
-    this.#onAllKnown = undefined;
+  /** Resolves when every server has been checked once and the table shows it, `limitMs` after the first check, or when `isEnough` says so. */
+  async firstRound(limitMs: number, isEnough = () => false): Promise<void> {
+    await this.#answers({ limitMs, quietLooks: Number.POSITIVE_INFINITY, isEnough });
     await this.#reconciler.settled();
   }
 
-  #lookForUnknown(): void {
-    if (this.#onAllKnown === undefined) return;
-    // Not all of them at each result: mostly the one that was awaited still is.
-    if (this.#health.get(this.#awaited)?.state === 'unknown') return;
+  /** Resolves when every server has been checked once, `limitMs` after the first check, or when so many looks have found no new answer. */
+  async #answers({ limitMs, quietLooks, isEnough }: Answers): Promise<void> {
+    const end = this.#checkingSince + limitMs;
+    let heard = this.#firstAnswers;
+    // Looks and not time: where the processor is late, each look comes after what was to be heard before it.
+    for (let quiet = 0; quiet < quietLooks && performance.now() < end && this.#hasUnknown() && !isEnough(); quiet++) {
+      await pause(LOOK_EVERY_MS);
+      if (this.#firstAnswers !== heard) quiet = 0;
+      heard = this.#firstAnswers;
+    }
+  }
+
+  #hasUnknown(): boolean {
+    // Not all of them at each look: mostly the one that was awaited still is.
+    if (this.#health.get(this.#awaited)?.state === 'unknown') return true;
     for (const [key, { state }] of this.#health) {
       if (state !== 'unknown') continue;
       this.#awaited = key;
-      return;
+      return true;
     }
-    this.#onAllKnown();
+    return false;
   }
 
   /** Goes over to another configuration; servers that stay keep their health, checks that stay keep their rhythm. */
@@ -205,6 +237,7 @@ export class Daemon {
     this.#troubles.clear();
     this.#forget(this.#lastChecks);
     this.#forget(this.#held);
+    this.#forget(this.#firstDown);
     this.#tellHolds();
     this.#damper.ease(config.virtuals);
     const programmed = this.#reconciler.reconcile(true);
@@ -263,15 +296,18 @@ export class Daemon {
       ? (this.#health.get(memberKey(virtual, real))?.state ?? 'unknown')
       : 'down';
 
-  /** A server that turns out to be down has no weight to lose, or is not there: no edit that is made tells of it. */
-  #tellFirstDown({ virtual, real }: Member): void {
-    const edit: Edit = {
-      kind: virtual.quiescent ? 'edit-destination' : 'delete-destination',
-      service: virtual,
-      destination: { ...realDestination(virtual, real), weight: 0 },
-      role: 'real',
-    };
-    this.#onEdit(edit, editMessage(edit, 'run'));
+  /** A server that turns out to be down may have no weight to lose, or not be there: then no edit that is made tells of it. */
+  #tellFirstDown(): void {
+    for (const { virtual, real } of this.#firstDown.values()) {
+      const edit: Edit = {
+        kind: virtual.quiescent ? 'edit-destination' : 'delete-destination',
+        service: virtual,
+        destination: { ...realDestination(virtual, real), weight: 0 },
+        role: 'real',
+      };
+      this.#onEdit(edit, editMessage(edit, 'run'));
+    }
+    this.#firstDown.clear();
   }
 
   get state(): DaemonState {
@@ -350,7 +386,9 @@ export class Daemon {
     const virtual = this.#virtuals.get(serviceKey(edit.service));
     if (virtual === undefined) return;
     const server = destinationKey(edit.destination);
-    const state = this.#health.get(`${virtualKey(virtual)} ${server}`)?.state;
+    const key = `${virtualKey(virtual)} ${server}`;
+    const state = this.#health.get(key)?.state;
+    this.#firstDown.delete(key);
     // A server that waits for its first check has not changed; one that leaves is told of when it is gone.
     if (edit.role === 'real' && (state === 'unknown' || (state === undefined && edit.kind !== 'delete-destination')))
       return;
@@ -360,9 +398,15 @@ export class Daemon {
       role: edit.role === 'fallback' ? 'fallback' : 'real',
       message,
       inService: edit.kind !== 'delete-destination' && edit.destination.weight > 0,
-      state: this.#state,
+      state: this.#stateFor(virtual),
     };
     for (const observer of this.#observers) observer.changed?.(change);
+  }
+
+  /** As ldirectord calls it: what a check has found is of a running daemon, also when the start has waited for it. */
+  #stateFor(virtual: Virtual): DaemonState {
+    const isChecked = virtual.reals.some((real) => this.#lastChecks.has(memberKey(virtual, real)));
+    return this.#state === 'starting' && isChecked ? 'running' : this.#state;
   }
 
   #healthFor(config: Config, table: Table): Map<string, Health> {
@@ -420,6 +464,7 @@ export class Daemon {
   #onResult(key: string, result: CheckResult): void {
     let changed = false;
     const members = this.#members.get(key) ?? [];
+    const now = this.#now();
     for (const member of members) {
       const before = this.#health.get(member.key);
       if (before === undefined) continue;
@@ -429,13 +474,14 @@ export class Daemon {
         continue;
       }
       const { outcome, detail, durationMs } = result;
-      this.#lastChecks.set(member.key, { at: this.#now(), durationMs, outcome, detail });
+      this.#lastChecks.set(member.key, { at: now, durationMs, outcome, detail });
       for (const observer of this.#observers) observer.checked?.(member, result);
       const verdict = { up: result.outcome === 'up', detail: result.detail };
-      const change = this.#damper.judge(member, before, verdict, this.#now());
+      const change = this.#damper.judge(member, before, verdict, now);
       const { health, event } = change;
       this.#health.set(member.key, health);
-      if (before.state === 'unknown' && health.state === 'down') this.#tellFirstDown(member);
+      if (before.state === 'unknown') this.#firstAnswers++;
+      if (before.state === 'unknown' && health.state === 'down') this.#firstDown.set(member.key, member);
       if (event !== undefined) this.#logEvent(member, event, result);
       this.#damper.judged(member, change);
       const { state, since: at, reason } = health;
@@ -444,13 +490,14 @@ export class Daemon {
       changed ||= health.state !== before.state;
     }
     if (changed) void this.#applyHealth();
-    this.#lookForUnknown();
     const soonMs = fastInterval(members, this.#healthOf);
     if (soonMs !== undefined) this.#scheduler.runAfter(key, soonMs);
   }
 
   async #applyHealth(): Promise<void> {
+    if (this.#isGathering) return;
     await this.#reconciler.reconcile();
+    this.#tellFirstDown();
     this.#fallbackCommands.update(this.#config.virtuals, this.#stateOf);
   }
 

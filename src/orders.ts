@@ -37,9 +37,14 @@ export class Orders {
     this.#wake();
   }
 
-  /** Resolves at the next order, or at once when one waits to be carried out. Only one may wait. */
-  async given(): Promise<void> {
-    if (this.#ended !== undefined || this.#reloadWanted) return;
+  /** Whether an order waits to be carried out. */
+  get isGiven(): boolean {
+    return this.#ended !== undefined || this.#reloadWanted;
+  }
+
+  /** Resolves at the next order, or at once when one waits. Only one may wait. */
+  async #given(): Promise<void> {
+    if (this.isGiven) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
@@ -61,7 +66,7 @@ export class Orders {
         }
         this.#reloadedAt = performance.now();
       } else {
-        await this.given();
+        await this.#given();
       }
     }
     for (const { reject } of this.#waiters.splice(0)) reject(new Error('this daemon is stopping'));

@@ -125,10 +125,11 @@ export async function run(options: RunOptions): Promise<number> {
     const { ownServices } = state;
     const { services } = world;
     const daemon = new Daemon(config, { kernel, log, services, observers, heldDown, overrideOf, ownServices });
-    await daemon.start();
+    const isOrdered = (): boolean => orders.isGiven;
+    await daemon.start(isOrdered);
     state.follow(daemon.facts(), Date.now());
     // Whoever waits for this start is about to send traffic here: a cluster manager brings up the address next.
-    await Promise.race([daemon.firstRound(FIRST_ROUND_MS), orders.given()]);
+    await daemon.firstRound(FIRST_ROUND_MS, isOrdered);
     const startedAt = Date.now();
     let configuredAt = startedAt;
     let reloadFailed = false;

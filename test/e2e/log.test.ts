@@ -15,9 +15,11 @@ test('classic: ldirectord’s lines, and never a secret', async () => {
   site.configure(virtual(web));
   const started = await site.run('start');
   expect(started).toMatchObject({ code: 0, stderr: expect.not.stringContaining('s3cret') });
-  await until('up', () => site.log.includes('Restored'));
+  await until('up', () => site.log.includes('Added real'));
   web.mood = 'broken';
-  await until('down', () => site.log.includes('is down'));
+  await until('down', () => site.log.includes('Quiescent'));
+  web.mood = 'ok';
+  await until('up again', () => site.log.includes('Restored'));
   const { pid } = site;
   await site.run('stop');
   const day = '(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
@@ -29,9 +31,10 @@ test('classic: ldirectord’s lines, and never a secret', async () => {
   const name = `127.0.0.1:${web.port}`;
   expect(site.lines.filter((text) => / server[ :(]/.test(text) && !/^(Real|WARNING|Started)/.test(text))).toEqual([
     'Added virtual server: 10.0.0.1:80',
+    `Added real server: ${name} (10.0.0.1:80) (Weight set to 3)`,
     `Quiescent real server: ${name} (10.0.0.1:80) (Weight set to 0)`,
     `Restored real server: ${name} (10.0.0.1:80) (Weight set to 3)`,
-    `Quiescent real server: ${name} (10.0.0.1:80) (Weight set to 0)`,
+    `Purged real server (stop): ${name} (10.0.0.1:80)`,
     'Purged virtual server (stop): 10.0.0.1:80',
   ]);
 });
@@ -40,7 +43,7 @@ test('json: one object a line, with fields', async () => {
   const web = await WebServer.start();
   const site = new Site(`logformat = json\n${virtual(web)}`);
   await site.run('start');
-  await until('up', () => site.log.includes('Restored'));
+  await until('up', () => site.log.includes('Added real'));
   const { pid } = site;
   await site.run('stop');
   const entries = site.log
@@ -61,7 +64,7 @@ test('json: one object a line, with fields', async () => {
     }),
   );
   expect(entries).toContainEqual(
-    expect.objectContaining({ virtual: '10.0.0.1:80', real, msg: expect.stringMatching(/^Restored/) }),
+    expect.objectContaining({ virtual: '10.0.0.1:80', real, msg: expect.stringMatching(/^Added real/) }),
   );
   expect(entries.at(-1).msg).toBe('Stopped');
 });

@@ -45,12 +45,14 @@ const SERVICE = 'protocol="tcp",virtual="10.0.0.1:80"';
 const SERVER = `${SERVICE},server="10.0.0.2:80"`;
 
 test('checks that succeed, and passes over the table', async () => {
-  const { daemon, sample } = watched(async () => ({ answered: true }));
+  let answered = true;
+  const { daemon, sample } = watched(async () => ({ answered }));
   await daemon.start();
   await until('the server is up', () => sample(`server_up{${SERVER}}`));
   await until('and has its weight', () => sample(`server_weight_kernel{${SERVER}}`));
   expect(await sample(`checks_total{${SERVICE},outcome="up"}`)).toBeGreaterThan(0);
   expect(await sample(`server_transitions_total{${SERVER}}`)).toBe(1);
+  answered = false;
   await until('two passes', async () => ((await sample('reconcile_duration_seconds_count')) ?? 0) > 1);
   expect(await sample('reconcile_failures_total')).toBe(0);
   expect(await sample('reconcile_last_success_timestamp_seconds')).toBeCloseTo(Date.now() / 1000, -1);
@@ -66,8 +68,10 @@ test('checks that cannot be made', async () => {
 });
 
 test('a pass that fails', async () => {
-  const { daemon, kernel, sample } = watched(async () => ({ answered: true }));
+  let answered = true;
+  const { daemon, kernel, sample } = watched(async () => ({ answered }));
   await daemon.start();
   kernel.refuses = true;
+  answered = false;
   await until('it is counted', () => sample('reconcile_failures_total'));
 });

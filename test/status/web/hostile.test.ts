@@ -253,11 +253,11 @@ describe('names that are not ours (DNS rebinding)', () => {
 test('what a server says reaches nobody as anything but text', async () => {
   const { WebServer } = await import('../../web-server.ts');
   const web = await WebServer.start();
-  web.mood = 'broken';
   const site = await siteOf(
     `checkinterval = 1\nvirtual = 10.0.0.1:80\n\tservice = http\n\treal = 127.0.0.1:${web.port} masq\n\tservicename = </script><script>alert(1)//\n`,
   );
   const events = await site.client.events();
+  web.mood = 'broken';
   const answered = await site.client.get('/api/v1/status');
   expect(answered.json.virtuals[0].serviceName).toBe('</script><script>alert(1)//');
   expect(answered.headers).toMatchObject({
