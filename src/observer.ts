@@ -32,7 +32,7 @@ export interface Turn {
   readonly reason: string;
 }
 
-/** One pass over the kernel's table: read, compare, change what differs, read back. */
+/** One pass over the kernel's table: look, compare, change what differs, look again. */
 export interface Pass {
   /** When it ended, milliseconds since 1970. */
   readonly at: number;

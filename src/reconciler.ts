@@ -1,9 +1,10 @@
-// The only writer of the kernel's table: reads, plans, applies, reads back. Never overlaps itself.
+// The only writer of the kernel's table: reads, plans, applies, and looks at what has come of it. Never overlaps itself.
 import { setTimeout as pause } from 'node:timers/promises';
 import { virtualName } from './config/model.ts';
 import { Departures } from './departures.ts';
 import { messageOf } from './errors.ts';
 import type { Desired } from './ipvs/desired.ts';
+import { Draft, isListed } from './ipvs/draft.ts';
 import { type Edit, editLine } from './ipvs/edit.ts';
 import type { Kernel } from './ipvs/kernel.ts';
 import { editMessage, type Occasion } from './ipvs/message.ts';
@@ -21,7 +22,7 @@ import { TableTrouble } from './table-trouble.ts';
 const MOST_REST_MS = 250;
 const REST_FACTOR = 4;
 /** Results that come so close together are one batch: a failure that many services share is found by several checks. */
-const GATHER_MS = 10;
+const GATHER_MS = 5;
 /** How long a server that is no longer configured is given to answer what it was asked. */
 const DRAIN_MS = 1_000;
 
@@ -153,7 +154,8 @@ export class Reconciler {
     const services = [...actual].filter(([key]) => keys.has(key)).map(([, service]) => service);
     const edits = services.map((service): Edit => ({ kind: 'delete-service', service }));
     const complaints = await this.#kernel.apply(edits);
-    const after = edits.length === 0 ? actual : await this.#kernel.read({ thresholds: false });
+    const before = { table: actual, thresholds: false };
+    const after = edits.length === 0 ? actual : await this.#afterwards(before, edits, complaints);
     for (const service of services) {
       // As ldirectord: neither what is out of service nor the fallback is worth a line.
       const settled = this.#settled.get(serviceKey(service))?.destinations;
@@ -221,7 +223,7 @@ export class Reconciler {
       this.#unseen = { desired, edits, occasion };
       const complaints = await this.#kernel.apply(edits);
       const { thresholds } = before;
-      const after = await this.#kernel.read({ thresholds });
+      const after = await this.#afterwards(before, edits, complaints);
       const failed = this.#compute(() => this.#report(edits, complaints, after, occasion));
       this.#unseen = failed.length === 0 ? undefined : { desired, edits: failed, occasion };
       this.#settled = this.#compute(() => this.#departures.weightless(settle(desired, this.#settled, failed, after)));
@@ -278,6 +280,21 @@ export class Reconciler {
   async #ifUnchanged(known: Reading): Promise<Reading | undefined> {
     const listing = await this.#kernel.list();
     return listing !== undefined && shows(listing, known.table) ? known : undefined;
+  }
+
+  /** The table after edits: as they should have left it, where a look at /proc tells that they have; read otherwise. */
+  async #afterwards(
+    { table, thresholds }: Reading,
+    edits: readonly Edit[],
+    complaints: readonly string[],
+  ): Promise<Table> {
+    if (complaints.length === 0 && edits.every((edit) => isListed(edit, table))) {
+      const draft = new Draft(table);
+      for (const edit of edits) draft.apply(edit);
+      const listing = await this.#kernel.list();
+      if (listing !== undefined && shows(listing, draft.table)) return draft.table;
+    }
+    return this.#kernel.read({ thresholds });
   }
 
   async #readTable(thresholds: boolean): Promise<Reading> {
