@@ -118,12 +118,12 @@ async function demonstrate(
     `tsdirectord watches the real servers behind a virtual service, and keeps the kernel's table (IPVS) right.\nHere the table is only in memory, so neither root nor a kernel with IPVS is needed; the rest is real.\nTwo web servers have been started on ${first.name} and ${second.name}. The configuration:`,
   );
   process.stdout.write(text.replace(/^#.*\n/, '').replace(/^/gm, '    '));
-  tell('The daemon starts. A server gets traffic after its first good check; until then its weight is 0.');
+  tell('The daemon starts. It asks both servers at once; a server gets traffic after its first good answer.');
   const daemon = new ShownDaemon(directory, config);
   onDaemon(daemon);
   const both = Promise.all([
-    daemon.says(`Restored real server: ${first.name}`),
-    daemon.says(`Restored real server: ${second.name}`),
+    daemon.says(`Added real server: ${first.name}`),
+    daemon.says(`Added real server: ${second.name}`),
   ]);
   await both;
 
