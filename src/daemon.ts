@@ -46,7 +46,7 @@ const WATCH_INTERVAL_MS = 1_000;
  * after so long. So servers that are well come into it with their weight, in one batch, and no fallback for a moment before.
  */
 const FIRST_ANSWERS_MS = 1_000;
-const QUIET_LOOKS = 5;
+const QUIET_LOOKS = 4;
 const LOOK_EVERY_MS = 10;
 
 /** A check that is this late is never made, and a table that is worked on for so long (ipvsadm has 10 s a call) never done. */
