@@ -38,7 +38,6 @@ const options = {
   supported: { 'dynamic-import': false },
   minifyWhitespace: true,
   minifySyntax: true,
-  keepNames: true,
   legalComments: 'none',
   logLevel: 'warning',
   sourcemap: 'linked',

@@ -53,7 +53,10 @@ async function fetchFile(control: FtpControl, file: string, target: Target, ctx:
   const progress: CheckContext['progress'] = (describe) =>
     ctx.progress(() => `data connection, port ${port}: ${describe()}`);
   // To the real server itself, whatever PASV says: behind a director servers name the virtual address.
-  const data = await openSocket({ address: target.address, port }, { ...ctx, progress }).catch(ofData);
+  const data = await openSocket(
+    { address: target.address, port },
+    { defer: (cleanUp) => ctx.defer(cleanUp), progress },
+  ).catch(ofData);
   ctx.progress(() => `connected for data too, no reply to RETR ${printable(file)}`);
   const begun = await control.ask('RETR', file);
   if (begun.code >= 300) throw refused(begun, `RETR ${file}`);

@@ -3,7 +3,17 @@ import type { CheckKind, CheckPlan, CheckSpec, CheckSpecs, ConstantSpec, Target 
 import { formatEndpoint } from '../config/model.ts';
 import { hideSecrets } from '../config/secrets.ts';
 import { CannotCheck, CheckFailure } from '../errors.ts';
-import type { CheckClock, CheckContext, CheckResult, CheckServices, RunnableCheck } from './check.ts';
+import type {
+  CheckClock,
+  CheckContext,
+  CheckResult,
+  CheckServices,
+  CommandOptions,
+  CommandResult,
+  PingAnswer,
+  PingOptions,
+  RunnableCheck,
+} from './check.ts';
 import { CHECKS } from './index.ts';
 import { codeOf, explain } from './reasons.ts';
 import { Stop } from './stop.ts';
@@ -113,81 +123,115 @@ class PreparedCheck implements RunnableCheck {
 async function attempt(shared: Shared, spec: CheckSpec, dropped: Stop): Promise<string> {
   if (isConstant(spec)) return constant(spec);
   dropped.throwIfStopped();
-  const { target, services, clock } = shared;
-  const stopped = new Stop();
-  const cleanUps: (() => void)[] = [];
-  let ended = false;
-  let progress = () => '';
-  /** Names that are looked up now. */
-  let resolving = 0;
-  const ctx: CheckContext = {
-    async resolve(host) {
-      resolving++;
-      try {
-        return await services.resolve(host);
-      } catch (error) {
-        throw isResolverSilent(error)
-          ? new CannotCheck(`no answer from the resolver of this machine for ${host}`, { cause: error })
-          : error;
-      } finally {
-        resolving--;
-      }
-    },
-    command(argv, options) {
-      const command = services.command(argv, options);
-      shared.commands ??= new Set();
-      remember(shared.commands, command);
-      return command;
-    },
-    ping: (peer, options) => services.ping(peer, options),
-    ...tracing(target, services),
-    get signal() {
-      return stopped.signal;
-    },
-    after: clock.after,
-    defer(cleanUp) {
-      // A check that ignores its deadline may still open something afterwards.
-      if (ended) guarded(cleanUp, services);
-      else cleanUps.push(cleanUp);
-    },
-    keep<T extends Closable>(make: () => T): T {
-      const found = shared.kept?.get(spec) as T | undefined;
-      if (found !== undefined) return found;
-      const made = make();
-      shared.kept ??= new Map();
-      shared.kept.set(spec, made);
-      return made;
-    },
-    progress(describe) {
-      progress = describe;
-    },
-    check: (part) => attempt(shared, part, stopped),
-  };
+  return new Attempt(shared, spec).make(dropped);
+}
 
-  const limitMs = limitOf(spec);
-  const stop = (reason: unknown) => stopped.stop(reason);
-  let disarm = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => stopped.onStop(reject));
-  const forget = dropped.onStop(stop);
-  try {
-    const { commands } = shared;
-    if (commands !== undefined && commands.size > 0) {
-      disarm = clock.after(KILLED_COMMAND_MS, () =>
-        stop(new CheckFailure('the command of the last run is still there, although killed')),
-      );
-      await Promise.race([aborted, Promise.all(commands)]);
-      disarm();
+/** What one run of a check is given; methods of a class, as this is made a hundred times a second. */
+class Attempt implements CheckContext {
+  readonly #shared: Shared;
+  readonly #spec: CheckSpecs[CheckKind];
+  readonly #stopped = new Stop();
+  readonly #cleanUps: (() => void)[] = [];
+  readonly trace?: (line: string) => void;
+  #ended = false;
+  #progress: (() => string) | undefined;
+  /** Names that are looked up now. */
+  #resolving = 0;
+
+  constructor(shared: Shared, spec: CheckSpecs[CheckKind]) {
+    this.#shared = shared;
+    this.#spec = spec;
+    const { trace } = shared.services;
+    if (trace !== undefined) this.trace = traceOf(shared.target, trace);
+  }
+
+  async make(dropped: Stop): Promise<string> {
+    const { clock, commands, target } = this.#shared;
+    const stopped = this.#stopped;
+    let disarm: (() => void) | undefined;
+    const aborted = new Promise<never>((_resolve, reject) => stopped.onStop(reject));
+    const forget = dropped.onStop((reason) => stopped.stop(reason));
+    try {
+      if (commands !== undefined && commands.size > 0) {
+        disarm = clock.after(KILLED_COMMAND_MS, () =>
+          stopped.stop(new CheckFailure('the command of the last run is still there, although killed')),
+        );
+        await Promise.race([aborted, Promise.all(commands)]);
+        disarm();
+      }
+      const limitMs = limitOf(this.#spec);
+      if (limitMs !== undefined)
+        disarm = clock.after(Math.min(limitMs, LONGEST_TIMER_MS), () => stopped.stop(this.#late(limitMs)));
+      return await Promise.race([aborted, perform(target, this.#spec, this)]);
+    } finally {
+      this.#ended = true;
+      disarm?.();
+      forget();
+      for (const cleanUp of this.#cleanUps.reverse()) this.#guarded(cleanUp);
     }
-    if (limitMs !== undefined) {
-      const late = () => stop(noAnswer(limitMs, progress(), resolving > 0));
-      disarm = clock.after(Math.min(limitMs, LONGEST_TIMER_MS), late);
+  }
+
+  get signal(): AbortSignal {
+    return this.#stopped.signal;
+  }
+
+  async resolve(host: string): ReturnType<CheckServices['resolve']> {
+    this.#resolving++;
+    try {
+      return await this.#shared.services.resolve(host);
+    } catch (error) {
+      throw isResolverSilent(error)
+        ? new CannotCheck(`no answer from the resolver of this machine for ${host}`, { cause: error })
+        : error;
+    } finally {
+      this.#resolving--;
     }
-    return await Promise.race([aborted, perform(target, spec, ctx)]);
-  } finally {
-    ended = true;
-    disarm();
-    forget();
-    for (const cleanUp of cleanUps.reverse()) guarded(cleanUp, services);
+  }
+
+  command(argv: readonly string[], options: CommandOptions): Promise<CommandResult> {
+    const command = this.#shared.services.command(argv, options);
+    this.#shared.commands ??= new Set();
+    remember(this.#shared.commands, command);
+    return command;
+  }
+
+  ping(peer: Pick<Target, 'address' | 'family'>, options: PingOptions): Promise<PingAnswer> {
+    return this.#shared.services.ping(peer, options);
+  }
+
+  after(ms: number, run: () => void): () => void {
+    return this.#shared.clock.after(ms, run);
+  }
+
+  defer(cleanUp: () => void): void {
+    // A check that ignores its deadline may still open something afterwards.
+    if (this.#ended) this.#guarded(cleanUp);
+    else this.#cleanUps.push(cleanUp);
+  }
+
+  keep<T extends Closable>(make: () => T): T {
+    const found = this.#shared.kept?.get(this.#spec) as T | undefined;
+    if (found !== undefined) return found;
+    const made = make();
+    this.#shared.kept ??= new Map();
+    this.#shared.kept.set(this.#spec, made);
+    return made;
+  }
+
+  progress(describe: () => string): void {
+    this.#progress = describe;
+  }
+
+  check(part: CheckSpec): Promise<string> {
+    return attempt(this.#shared, part, this.#stopped);
+  }
+
+  #late(limitMs: number): Error {
+    return noAnswer(limitMs, this.#progress?.() ?? '', this.#resolving > 0);
+  }
+
+  #guarded(action: () => void): void {
+    guarded(action, this.#shared.services);
   }
 }
 
@@ -241,10 +285,9 @@ function isResolverSilent(error: unknown): boolean {
   return ['EAI_AGAIN', 'ETIMEDOUT'].includes(codeOf(error) ?? '');
 }
 
-function tracing(target: Target, { trace }: CheckServices): Pick<CheckServices, 'trace'> {
-  if (trace === undefined) return {};
+function traceOf(target: Target, trace: (line: string) => void): (line: string) => void {
   const name = target.port === 0 ? target.address : formatEndpoint(target.address, target.port);
-  return { trace: (line) => trace(`${name} ${line}`) };
+  return (line) => trace(`${name} ${line}`);
 }
 
 function guarded(action: () => void, { trace }: CheckServices): void {

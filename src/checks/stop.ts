@@ -4,7 +4,7 @@
 export class Stop {
   #isStopped = false;
   #reason: unknown;
-  readonly #listeners = new Set<(reason: unknown) => void>();
+  #listeners: ((reason: unknown) => void)[] = [];
   #controller: AbortController | undefined;
 
   /** The same for whoever needs one. */
@@ -35,7 +35,9 @@ export class Stop {
 
   /** Has somebody told when it is stopped, until the function returned is called. */
   onStop(listener: (reason: unknown) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#listeners.push(listener);
+    return () => {
+      this.#listeners = this.#listeners.filter((each) => each !== listener);
+    };
   }
 }
