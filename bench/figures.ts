@@ -15,6 +15,19 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
 }
 
+/**
+ * So many numbers from 0 to 1, one at random from each of as many equal parts, in any order: their mean scatters far less than that of
+ * numbers from anywhere.
+ */
+export function scattered(count: number, random = Math.random): number[] {
+  const numbers = Array.from({ length: count }, (_, part) => (part + random()) / count);
+  for (let left = count - 1; left > 0; left--) {
+    const other = Math.floor(random() * (left + 1));
+    [numbers[left], numbers[other]] = [numbers[other] ?? 0, numbers[left] ?? 0];
+  }
+  return numbers;
+}
+
 /** When each server was asked, in ms since 1970, by its address. */
 export type Arrivals = Readonly<Record<string, readonly number[]>>;
 

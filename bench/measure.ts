@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Machine } from '../test/kernel/lab/network.ts';
 import { ended } from './accounting.ts';
-import { type Arrivals, requests } from './figures.ts';
+import { type Arrivals, requests, scattered } from './figures.ts';
 import { hexadecimal, isServing, serving, whenTable } from './kernel-table.ts';
 import { type Contestant, processesOf } from './programs.ts';
 import type { Servers } from './servers.ts';
@@ -13,6 +13,8 @@ import { cpuMs, memoryMb, residentMb } from './usage.ts';
 export interface Limits {
   /** A start is given up after this. */
   readonly upMs: number;
+  /** What a quiet while costs is measured no sooner after a start: node compiles meanwhile what it sees used. */
+  readonly warmMs: number;
   readonly quietMs: number;
   /** So many samples at most, and none begun after so long. */
   readonly samples: number;
@@ -48,12 +50,18 @@ export interface Burst {
 /** Servers that fail at the same time, each at its own. */
 const LANES = 3;
 
-/** A while in which nothing changes. */
-export async function quiet(machine: Machine, servers: Servers, ms: number): Promise<Quiet> {
+/** A while in which nothing changes, of programs that were started `startedAt`. */
+export async function quiet(
+  machine: Machine,
+  servers: Servers,
+  startedAt: number,
+  { warmMs, quietMs }: Limits,
+): Promise<Quiet> {
+  await pause(Math.max(0, startedAt + warmMs - Date.now()));
   await calm();
   const ipvsadmBefore = ended(IPVSADM);
   const cpuBefore = cpuMs(processesOf(machine));
-  const arrivals = await servers.arrivals(() => pause(ms));
+  const arrivals = await servers.arrivals(() => pause(quietMs));
   const cpu = cpuMs(processesOf(machine)) - cpuBefore;
   // NaN of one that has asked nobody.
   return { arrivals, cpuPerCheckMs: cpu / (requests(arrivals) || NaN), ipvsadm: ended(IPVSADM) - ipvsadmBefore };
@@ -68,13 +76,19 @@ export async function measure(
   limits: Limits,
 ): Promise<Measured> {
   const before = ended(IPVSADM);
+  let startedAt = Date.now();
   const upMs = await start(contestant, machine, site, dead, limits.upMs);
   const ipvsadmAtStart = ended(IPVSADM) - before;
-  if (upMs === Infinity) await startOnFinishedTable(contestant, machine, site, dead);
-  const undisturbed = await quiet(machine, servers, limits.quietMs);
+  if (upMs === Infinity) {
+    startedAt = Date.now();
+    await startOnFinishedTable(contestant, machine, site, dead);
+  }
+  await calm();
+  const changed = await changes(machine, site, dead, servers, limits);
+  const undisturbed = await quiet(machine, servers, startedAt, limits);
   const pids = processesOf(machine);
   const memory = { memoryMb: memoryMb(pids), residentMb: residentMb(pids) };
-  return { upMs, ipvsadmAtStart, ...undisturbed, ...memory, ...(await changes(machine, site, dead, servers, limits)) };
+  return { upMs, ipvsadmAtStart, ...changed, ...undisturbed, ...memory };
 }
 
 /** A server that all virtual services share fails: from the check that finds it until no service has it any more. */
@@ -91,7 +105,7 @@ export async function burst(machine: Machine, address: string, servers: Servers,
   return { tookMs: inTableAt - foundAt, ipvsadm: ended(IPVSADM) - before };
 }
 
-/** Servers fail and recover, each at a moment of its own within the interval. */
+/** Servers fail and recover, each at a moment of its own between two checks of it: these moments are spread over the interval. */
 async function changes(
   machine: Machine,
   site: Site,
@@ -103,21 +117,28 @@ async function changes(
   const recoveriesMs: number[] = [];
   const before = ended(IPVSADM);
   const end = Date.now() + samplingMs;
-  let left = samples;
+  const intervalMs = site.intervalS * 1000;
+  const [failures, recoveries] = [scattered(samples), scattered(samples)];
+  /** Waits until this part of an interval has passed since a check of a server, or since one that would have been. */
+  const untilPhase = async (address: string, phase: number): Promise<void> => {
+    const passed = ((Date.now() - ((await servers.asked(address)) ?? 0)) / intervalMs) % 1;
+    await pause(intervalMs * ((1 + phase - passed) % 1));
+  };
   const lane = async (number: number): Promise<void> => {
     const own = site.virtuals.filter((_, index) => index % LANES === number).flatMap((virtual) => virtual.servers);
     const healthy = own.filter((address) => !dead.includes(address));
-    while (left > 0 && Date.now() < end) {
-      left--;
+    for (;;) {
+      const [failure, recovery] = [failures.pop(), recoveries.pop()];
+      if (failure === undefined || recovery === undefined || Date.now() > end) return;
       const address = healthy[Math.floor(Math.random() * healthy.length)] ?? '';
       const seen = (hasWeight: boolean): Promise<number> =>
         whenTable(machine, sampleMs, (text) => isServing(text, hexadecimal(address, site.port)) === hasWeight);
       // One that never came up, or came back, has nothing to lose.
       if ((await seen(true)) === Infinity) continue;
-      await pause(Math.random() * site.intervalS * 1000);
+      await untilPhase(address, failure);
       const failedAt = await servers.fail(address);
       detectionsMs.push((await seen(false)) - failedAt);
-      await pause(Math.random() * site.intervalS * 1000);
+      await untilPhase(address, recovery);
       const mendedAt = await servers.mend(address);
       recoveriesMs.push((await seen(true)) - mendedAt);
     }

@@ -17,6 +17,8 @@ export type ServerRequest =
   | { readonly op: 'note' }
   /** Arrivals since then; ends the noting. */
   | { readonly op: 'noted' }
+  /** When this address was asked last, in ms since 1970; undefined: never. */
+  | { readonly op: 'asked'; readonly address: string }
   /** Pages: what each address has answered since the beginning. */
   | { readonly op: 'book' };
 
@@ -30,13 +32,16 @@ const HALF_BYTES = 30;
 
 let failing: ReadonlyMap<string, Way> = new Map();
 let noted: Map<string, number[]> | undefined;
+/** When each address was asked last. */
+const asked = new Map<string, number>();
 const book = new Book();
 
 function listen(port: number): Promise<Server> {
   const server = createServer((socket) => {
     const address = socket.localAddress ?? '';
+    const now = performance.timeOrigin + performance.now();
+    asked.set(address, now);
     if (noted !== undefined) {
-      const now = performance.timeOrigin + performance.now();
       const times = noted.get(address);
       if (times === undefined) noted.set(address, [now]);
       else times.push(now);
@@ -89,6 +94,8 @@ async function perform(request: ServerRequest): Promise<unknown> {
       noted = undefined;
       return arrivals;
     }
+    case 'asked':
+      return asked.get(request.address);
     case 'book':
       return book.pages;
   }

@@ -49,6 +49,11 @@ export class Servers {
     return (await this.#remote.ask({ op: 'noted' })) as Arrivals;
   }
 
+  /** When this one was asked last, in ms since 1970. */
+  async asked(address: string): Promise<number | undefined> {
+    return (await this.#remote.ask({ op: 'asked', address })) as number | undefined;
+  }
+
   /** What each address has answered since the beginning. */
   async book(): Promise<Pages> {
     return (await this.#remote.ask({ op: 'book' })) as Pages;

@@ -1,6 +1,6 @@
 // What the bench makes of measured times.
 import { describe, expect, test } from 'vitest';
-import { latenesses, mean, offBeat, percentile, requests, worst } from '../../bench/figures.ts';
+import { latenesses, mean, offBeat, percentile, requests, scattered, worst } from '../../bench/figures.ts';
 
 test.for<[name: string, found: number, expected: number]>([
   ['mean', mean([1, 2, 6]), 3],
@@ -23,6 +23,16 @@ test.for<[name: string, found: number, expected: number]>([
   ['percentile of none', percentile([], 0.99), NaN],
 ])('%s', ([, found, expected]) => {
   expect(found).toBe(expected);
+});
+
+test('scattered numbers: one of each part, in any order', () => {
+  const numbers = Array.from({ length: 50 }, () => scattered(20));
+  for (const each of numbers)
+    expect(each.map((number) => Math.floor(number * 20)).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, part) => part),
+    );
+  expect(new Set(numbers.map((each) => each.map((number) => Math.floor(number * 20)).join())).size).toBeGreaterThan(40);
+  expect(scattered(0)).toEqual([]);
 });
 
 describe('checks of servers', () => {
