@@ -48,7 +48,7 @@ export interface Burst {
 }
 
 /** Servers that fail at the same time, each at its own. */
-const LANES = 3;
+const LANES = 2;
 
 /** A while in which nothing changes, of programs that were started `startedAt`. */
 export async function quiet(

@@ -29,9 +29,9 @@ const DEAD = [0, 2, 4, 6, 8].map((virtual) => `10.9.${virtual}.18`);
 const LIMITS: Limits = {
   upMs: Number(process.env.LAB_UP ?? 60_000),
   warmMs: 60_000,
-  quietMs: 25_000,
+  quietMs: 20_000,
   samples: 20,
-  samplingMs: 40_000,
+  samplingMs: 45_000,
   sampleMs: 30_000,
 };
 /** Twice, as a start that is given up is made again on a finished table. */
@@ -93,7 +93,7 @@ describe('side by side', () => {
     await work(machine).finally(() => machine.close());
   }
 
-  for (const contestant of CONTESTANTS.filter(({ name }) => ONLY.test(name))) {
+  function compare(contestant: Contestant): void {
     test(
       contestant.name,
       () =>
@@ -104,8 +104,15 @@ describe('side by side', () => {
     );
   }
 
-  for (const contestant of [CONTESTANTS[REFERENCE], CONTESTANTS[OURS]]) {
-    if (contestant === undefined || !ONLY.test(contestant.name)) continue;
+  const [ours, reference] = [CONTESTANTS[OURS], CONTESTANTS[REFERENCE]];
+  const wanted = (list: readonly (Contestant | undefined)[]): Contestant[] =>
+    list.filter((contestant) => contestant !== undefined).filter(({ name }) => ONLY.test(name));
+  // The two that are compared come first: where ldirectord has run its thousands of processes, whoever starts one pays for the pieces
+  // that this kernel's memory is in. A fork of ours takes 60 ms in the beginning and 90 ms later.
+  const compared = wanted([reference, ours]);
+  for (const contestant of compared) compare(contestant);
+
+  for (const contestant of compared) {
     test(
       `${contestant.name}, connect`,
       () =>
@@ -118,16 +125,19 @@ describe('side by side', () => {
     );
   }
 
-  const ours = CONTESTANTS[OURS];
-  if (ours === undefined || !ONLY.test(ours.name)) return;
-  test(
-    `${ours.name}, a thousand changes`,
-    () =>
-      onMachine(async (machine) => {
-        await start(ours, machine, SHARING, [], LIMITS.upMs);
-        await calm();
-        thousand = await burst(machine, SHARED, servers, LIMITS.sampleMs);
-      }),
-    { deadlineMs: DEADLINE_MS },
-  );
+  for (const contestant of wanted([ours])) {
+    test(
+      `${contestant.name}, a thousand changes`,
+      () =>
+        onMachine(async (machine) => {
+          await start(contestant, machine, SHARING, [], LIMITS.upMs);
+          await calm();
+          thousand = await burst(machine, SHARED, servers, LIMITS.sampleMs);
+        }),
+      { deadlineMs: DEADLINE_MS },
+    );
+  }
+
+  for (const contestant of wanted(CONTESTANTS.filter((each) => each !== ours && each !== reference)))
+    compare(contestant);
 });
