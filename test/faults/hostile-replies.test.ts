@@ -42,12 +42,12 @@ const servers = vi.hoisted(() => new Map<string, unknown>()) as Map<string, Serv
 
 vi.mock('../../src/checks/socket.ts', async (original) => ({
   ...(await original<typeof import('../../src/checks/socket.ts')>()),
-  async openSocket({ address, port }: Address, { defer }: { defer(cleanUp: () => void): void }) {
+  async openSocket({ address, port }: Address, ctx: { defer(cleanUp: () => void): void }) {
     const server = servers.get(address);
     if (server === undefined) throw Object.assign(new Error('nobody there'), { code: 'ECONNREFUSED' });
     const wire = port === PORT ? new Wire(server.peer(), server.misdeed) : dataWire(server);
     server.wire ??= wire;
-    defer(() => wire.destroy());
+    ctx.defer(() => wire.destroy());
     return wire;
   },
   // Who is trusted to encrypt can be as hostile as anybody.

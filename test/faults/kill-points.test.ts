@@ -35,7 +35,7 @@ const SCENARIOS: readonly (readonly [name: string, Scenario])[] = [
         arm();
         const daemon = site.launch(fault);
         await begun(site, daemon, 'before');
-        return { daemon, harm: site.harm('before', 0) };
+        return { daemon, harm: site.harm('before', 0, { hasFailed: daemon.exitCode === 1 }) };
       },
     },
   ],
@@ -50,7 +50,7 @@ const SCENARIOS: readonly (readonly [name: string, Scenario])[] = [
         arm();
         const daemon = site.launch(fault);
         await begun(site, daemon, 'after');
-        return { daemon, harm: site.harm('after', mark) };
+        return { daemon, harm: site.harm('after', mark, { hasFailed: daemon.exitCode === 1 }) };
       },
     },
   ],
@@ -68,7 +68,7 @@ const SCENARIOS: readonly (readonly [name: string, Scenario])[] = [
         daemon.signal('SIGHUP');
         const isDone = () => site.isRight('after') && site.said.includes('Reloaded ');
         await site.until('a reload', () => daemon.hasEnded || isDone());
-        return { daemon, harm: [...site.harm('before', 0, mark), ...site.harm('after', mark)] };
+        return { daemon, harm: [...site.harm('before', 0, { to: mark }), ...site.harm('after', mark)] };
       },
     },
   ],
@@ -84,7 +84,7 @@ const SCENARIOS: readonly (readonly [name: string, Scenario])[] = [
         arm();
         daemon.signal('SIGTERM');
         await daemon.ended;
-        return { daemon, harm: site.harm('before', 0, mark) };
+        return { daemon, harm: site.harm('before', 0, { to: mark }) };
       },
     },
   ],

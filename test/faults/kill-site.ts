@@ -167,9 +167,13 @@ export class KillSite {
     return this.#lines('journal').length;
   }
 
-  /** What was done from the `from`th change to the `to`th to healthy servers that `layout` has, and to services of others. */
-  harm(layout: LayoutName, from: number, to = Number.POSITIVE_INFINITY): string[] {
+  /**
+   * What was done from the `from`th change to the `to`th to healthy servers that `layout` has, and to services of others. `hasFailed`: by
+   * a start that has failed, which takes back the services that it has added.
+   */
+  harm(layout: LayoutName, from: number, { to = Number.POSITIVE_INFINITY, hasFailed = false } = {}): string[] {
     const weights = new Map<string, number>();
+    const added = new Set<string>();
     const harm: string[] = [];
     for (const [index, line] of this.#lines('journal').entries()) {
       const counts = index >= from && index < to;
@@ -178,9 +182,11 @@ export class KillSite {
       const key = `${service} ${server}`;
       const gone = server === undefined ? [...weights.keys()].filter((each) => each.startsWith(`${service} `)) : [key];
       const weight = kind === 'a' || kind === 'e' ? Number(/ -w (\d+)/.exec(line)?.[1]) : 0;
+      if (counts && kind === 'A') added.add(service);
       if (kind === 'A' || kind === 'E') continue;
+      const isTakenBack = hasFailed && kind === 'D' && added.has(service);
       for (const each of gone) {
-        if (counts && (weights.get(each) ?? 0) > 0 && weight === 0 && this.#isHealthy(layout, each))
+        if (counts && !isTakenBack && (weights.get(each) ?? 0) > 0 && weight === 0 && this.#isHealthy(layout, each))
           harm.push(`${line}: takes ${each} out`);
         weights.set(each, weight);
       }
