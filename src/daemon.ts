@@ -480,8 +480,10 @@ export class Daemon {
       const change = this.#damper.judge(member, before, verdict, now);
       const { health, event } = change;
       this.#health.set(member.key, health);
-      if (before.state === 'unknown') this.#firstAnswers++;
-      if (before.state === 'unknown' && health.state === 'down') this.#firstDown.set(member.key, member);
+      if (before.state === 'unknown') {
+        this.#firstAnswers++;
+        if (health.state === 'down') this.#firstDown.set(member.key, member);
+      }
       if (event !== undefined) this.#logEvent(member, event, result);
       this.#damper.judged(member, change);
       const { state, since: at, reason } = health;

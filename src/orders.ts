@@ -42,14 +42,6 @@ export class Orders {
     return this.#ended !== undefined || this.#reloadWanted;
   }
 
-  /** Resolves at the next order, or at once when one waits. Only one may wait. */
-  async #given(): Promise<void> {
-    if (this.isGiven) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
   /** Carries out reloads as they are ordered; resolves with the signal that ends it. Any number of orders during a reload are one more. */
   async untilEnd(reload: () => Promise<void>): Promise<NodeJS.Signals> {
     while (this.#ended === undefined) {
@@ -66,7 +58,9 @@ export class Orders {
         }
         this.#reloadedAt = performance.now();
       } else {
-        await this.#given();
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
       }
     }
     for (const { reject } of this.#waiters.splice(0)) reject(new Error('this daemon is stopping'));

@@ -155,7 +155,7 @@ export class Reconciler {
     const edits = services.map((service): Edit => ({ kind: 'delete-service', service }));
     const complaints = await this.#kernel.apply(edits);
     const before = { table: actual, thresholds: false };
-    const after = edits.length === 0 ? actual : await this.#afterwards(before, edits, complaints);
+    const { table: after } = edits.length === 0 ? before : await this.#afterwards(before, edits, complaints);
     for (const service of services) {
       // As ldirectord: neither what is out of service nor the fallback is worth a line.
       const settled = this.#settled.get(serviceKey(service))?.destinations;
@@ -222,8 +222,8 @@ export class Reconciler {
       const occasion = takeOver ? 'start' : 'run';
       this.#unseen = { desired, edits, occasion };
       const complaints = await this.#kernel.apply(edits);
-      const { thresholds } = before;
-      const after = await this.#afterwards(before, edits, complaints);
+      const reading = await this.#afterwards(before, edits, complaints);
+      const after = reading.table;
       const failed = this.#compute(() => this.#report(edits, complaints, after, occasion));
       this.#unseen = failed.length === 0 ? undefined : { desired, edits: failed, occasion };
       this.#settled = this.#compute(() => this.#departures.weightless(settle(desired, this.#settled, failed, after)));
@@ -231,7 +231,7 @@ export class Reconciler {
       // A foreign server that could not be removed would otherwise be forgotten.
       if (failed.length > 0) this.#takeOver ||= takeOver;
       if (this.#log().verbose) this.#log().debug(`the table is now\n${formatList(after).trimEnd()}`);
-      return { table: after, thresholds };
+      return reading;
     } catch (error) {
       // What the pass has sent is seen when the table can be read again; for the rest the next one begins where this one did.
       this.#takeOver ||= takeOver;
@@ -266,7 +266,7 @@ export class Reconciler {
   async #read(desired: Desired, takeOver: boolean, given: Reading | undefined): Promise<Reading> {
     const wanted = hasThresholds(desired);
     const known = given ?? (takeOver ? undefined : this.#last);
-    const fresh = known && (await this.#ifUnchanged(known));
+    const fresh = known && (await this.#ifShown(known));
     const usable = fresh !== undefined && (fresh.thresholds || !wanted);
     const found = usable ? fresh : await this.#readTable(wanted);
     if (found.thresholds || !takeOver || ![...found.table.keys()].some((key) => desired.has(key))) return found;
@@ -274,12 +274,12 @@ export class Reconciler {
   }
 
   /**
-   * What was read before, while a look at /proc, which costs no process, shows the same. It does not show options and thresholds; those
-   * that somebody has changed by hand stay as they are in any case (see plan).
+   * What is thought to be there, while a look at /proc, which costs no process, shows the same. It does not show options and thresholds;
+   * those that somebody has changed by hand stay as they are in any case (see plan).
    */
-  async #ifUnchanged(known: Reading): Promise<Reading | undefined> {
+  async #ifShown(thought: Reading): Promise<Reading | undefined> {
     const listing = await this.#kernel.list();
-    return listing !== undefined && shows(listing, known.table) ? known : undefined;
+    return listing !== undefined && shows(listing, thought.table) ? thought : undefined;
   }
 
   /** The table after edits: as they should have left it, where a look at /proc tells that they have; read otherwise. */
@@ -287,14 +287,14 @@ export class Reconciler {
     { table, thresholds }: Reading,
     edits: readonly Edit[],
     complaints: readonly string[],
-  ): Promise<Table> {
+  ): Promise<Reading> {
     if (complaints.length === 0 && edits.every((edit) => isListed(edit, table))) {
       const draft = new Draft(table);
       for (const edit of edits) draft.apply(edit);
-      const listing = await this.#kernel.list();
-      if (listing !== undefined && shows(listing, draft.table)) return draft.table;
+      const shown = await this.#ifShown({ table: draft.table, thresholds });
+      if (shown !== undefined) return shown;
     }
-    return this.#kernel.read({ thresholds });
+    return this.#readTable(thresholds);
   }
 
   async #readTable(thresholds: boolean): Promise<Reading> {

@@ -53,7 +53,7 @@ const LATE_MS = 5;
 export class Scheduler {
   readonly #jobs = new Map<string, Running>();
   readonly #onResult: (key: string, result: CheckResult) => void;
-  // Looks at the clock are few here: where the kernel must be asked for the time, ten of them cost as much as a system call of a check.
+  // Looks at the clock are few here: in user-mode-linux each is a system call.
   readonly #alarms = new Alarms<Running>((jobs) => {
     this.#standstill.look();
     for (const job of jobs) this.#begin(job);
