@@ -32,7 +32,7 @@ import { destinationKey, EMPTY_TABLE, serviceKey, type Table } from './ipvs/tabl
 import type { Logger } from './log.ts';
 import type { DaemonState, Member as ObservedMember, Observer, ServerChange } from './observer.ts';
 import { OwnServices } from './operator/own-services.ts';
-import { Reconciler } from './reconciler.ts';
+import { Reconciler, type Trigger } from './reconciler.ts';
 import { type Job, Scheduler } from './scheduler.ts';
 import type { Tally } from './service-notices.ts';
 import { standstillTold } from './standstill.ts';
@@ -173,7 +173,7 @@ export class Daemon {
     await own.add(this.#virtuals.keys());
     await this.#answers({ limitMs: FIRST_ANSWERS_MS, quietLooks: QUIET_LOOKS, isEnough });
     this.#isGathering = false;
-    await this.#reconciler.reconcile(true, before);
+    await this.#reconciler.reconcile({ takeOver: true, known: before });
     const { trouble } = this.#reconciler;
     if (trouble !== undefined) {
       this.#scheduler.close();
@@ -240,7 +240,7 @@ export class Daemon {
     this.#forget(this.#firstDown);
     this.#tellHolds();
     this.#damper.ease(config.virtuals);
-    const programmed = this.#reconciler.reconcile(true);
+    const programmed = this.#reconciler.reconcile({ takeOver: true });
     this.#schedule();
     await programmed;
     this.#fallbackCommands.update(config.virtuals, this.#stateOf);
@@ -491,14 +491,14 @@ export class Daemon {
         for (const observer of this.#observers) observer.turned?.(member, { state, at, reason });
       changed ||= health.state !== before.state;
     }
-    if (changed) void this.#applyHealth();
+    if (changed) void this.#applyHealth({ isShared: members.length > 1 });
     const soonMs = fastInterval(members, this.#healthOf);
     if (soonMs !== undefined) this.#scheduler.runAfter(key, soonMs);
   }
 
-  async #applyHealth(): Promise<void> {
+  async #applyHealth(trigger?: Trigger): Promise<void> {
     if (this.#isGathering) return;
-    await this.#reconciler.reconcile();
+    await this.#reconciler.reconcile(trigger);
     this.#tellFirstDown();
     this.#fallbackCommands.update(this.#config.virtuals, this.#stateOf);
   }

@@ -1,5 +1,5 @@
 // The only writer of the kernel's table: reads, plans, applies, and looks at what has come of it. Never overlaps itself.
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { virtualName } from './config/model.ts';
 import { Departures } from './departures.ts';
 import { messageOf } from './errors.ts';
@@ -21,7 +21,7 @@ import { TableTrouble } from './table-trouble.ts';
  */
 const MOST_REST_MS = 250;
 const REST_FACTOR = 4;
-/** Results that come so close together are one batch: a failure that many services share is found by several checks. */
+/** What many services share is found by several checks; results that come so close together are one batch. */
 const GATHER_MS = 5;
 /** How long a server that is no longer configured is given to answer what it was asked. */
 const DRAIN_MS = 1_000;
@@ -37,6 +37,15 @@ interface Sent {
   readonly desired: Desired;
   readonly edits: readonly Edit[];
   readonly occasion: Occasion;
+}
+
+export interface Trigger {
+  /** The configuration is new (see plan). */
+  readonly takeOver?: boolean;
+  /** The table as the caller has read it a moment ago (without thresholds), which saves reading it again while it is the same. */
+  readonly known?: Table;
+  /** Several services share what has changed: what other checks find of it is waited for. What has come already is part in any case. */
+  readonly isShared?: boolean;
 }
 
 export interface ReconcilerParts {
@@ -66,6 +75,7 @@ export class Reconciler {
   #unseen: Sent | undefined;
   #running: Promise<void> | undefined;
   #again = false;
+  #isShared = false;
   /** When the pass under way began. */
   #passBegan = 0;
   /** How long the pass under way has held the event loop. */
@@ -115,12 +125,12 @@ export class Reconciler {
 
   /**
    * Makes the kernel's table what is wanted; resolves when that has been tried with what is wanted now. Never rejects:
-   * trouble is logged, and tried again later. `takeOver`: the configuration is new (see plan). `known`: the table as the caller has
-   * read it a moment ago (without thresholds), which saves reading it again while it is the same.
+   * trouble is logged, and tried again later.
    */
-  reconcile(takeOver = false, known?: Table): Promise<void> {
+  reconcile({ takeOver = false, known, isShared = false }: Trigger = {}): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     this.#takeOver ||= takeOver;
+    this.#isShared ||= isShared;
     this.#again = true;
     this.#running ??= this.#untilDone(known && { table: known, thresholds: false });
     return this.#running;
@@ -171,10 +181,10 @@ export class Reconciler {
     let given = known;
     while (this.#again && !this.#isClosed) {
       this.#passBegan = performance.now();
-      // Whoever brings the table has gathered already.
-      await this.#rest(Math.max(given === undefined ? GATHER_MS : 0, this.#restsUntil - performance.now()));
+      await this.#rest(Math.max(this.#isShared ? GATHER_MS : 0, this.#restsUntil - performance.now()));
       if (this.#isClosed) break;
       this.#again = false;
+      this.#isShared = false;
       this.#computedMs = 0;
       this.#last = await this.#once(given);
       given = undefined;
@@ -193,7 +203,8 @@ export class Reconciler {
   }
 
   async #rest(ms: number): Promise<void> {
-    if (ms > 0) await pause(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
+    const { signal } = this.#closing;
+    await (ms > 0 ? pause(ms, undefined, { signal }) : turn(undefined, { signal })).catch(() => {});
   }
 
   /** One pass. `given` is what the caller has read before; what was read last is returned. */

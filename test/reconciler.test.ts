@@ -106,37 +106,47 @@ describe('reading', () => {
     ['but for thresholds that are wanted', LIMITED, [true, true]],
   ])('%s', async (_, config, asked) => {
     const { kernel, reconciler } = reading(config);
-    await reconciler.reconcile(true, kernel.table);
+    await reconciler.reconcile({ takeOver: true, known: kernel.table });
     expect(kernel.asked).toEqual(asked);
   });
 
   test('thresholds that come with a reload are not taken from a reading without them', async () => {
     const { kernel, reconciler } = reading(PLAIN, LIMITED);
-    const first = reconciler.reconcile(true);
+    const first = reconciler.reconcile({ takeOver: true });
     await until('the first reading', () => kernel.asked.length > 0);
-    await Promise.all([first, reconciler.reconcile(true)]);
+    await Promise.all([first, reconciler.reconcile({ takeOver: true })]);
     expect(kernel.asked).toEqual([false, false, true, true]);
   });
 });
 
 describe('passes', () => {
-  test('what is found within a moment is one batch', async () => {
+  test.each([
+    ['has come already', {}, () => Promise.resolve()],
+    ['services share, and is found within a moment,', { isShared: true }, () => new Promise(setImmediate)],
+  ])('what %s is one batch', async (_, trigger, moment) => {
     const { kernel, states, reconciler, weight } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     const { length } = kernel.batches;
     states['10.0.0.2'] = 'up';
-    const passes = [reconciler.reconcile()];
-    await new Promise(setImmediate);
+    const passes = [reconciler.reconcile(trigger)];
+    await moment();
     states['10.0.0.3'] = 'up';
-    passes.push(reconciler.reconcile());
+    passes.push(reconciler.reconcile(trigger));
     await Promise.all(passes);
     expect([weight('10.0.0.2'), weight('10.0.0.3')]).toEqual([5, 6]);
     expect(kernel.batches).toHaveLength(length + 1);
   });
 
+  test('what one service waits for does not wait for a timer', async () => {
+    const { kernel, reconciler } = setUp();
+    void reconciler.reconcile({ takeOver: true });
+    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+    expect(kernel.batches).toHaveLength(1);
+  });
+
   test('after an idle while the next one has not been at work for all of it', async () => {
     const { reconciler } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     await pause(300);
     const next = reconciler.reconcile();
     expect(reconciler.busyMs).toBeLessThan(200);
@@ -145,7 +155,7 @@ describe('passes', () => {
 
   test('edits are made, read back and logged', async () => {
     const { kernel, log, reconciler } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     expect(log.take()).toEqual([
       'Added virtual server: 10.0.0.1:80',
       'Quiescent real server: 10.0.0.2:80 (10.0.0.1:80) (Weight set to 0)',
@@ -169,7 +179,7 @@ describe('passes', () => {
         return visit(...given);
       };
     });
-    const all = [reconciler.reconcile(true)];
+    const all = [reconciler.reconcile({ takeOver: true })];
     await visited;
     for (const state of ['down', 'up', 'down', 'up'] as const) {
       states['10.0.0.2'] = state;
@@ -198,7 +208,7 @@ describe('passes', () => {
         poked ??= poke();
         return complaints;
       };
-      await reconciler.reconcile(true);
+      await reconciler.reconcile({ takeOver: true });
       await poked;
       expect(weight('10.0.0.2')).toBe(5);
     },
@@ -218,7 +228,7 @@ describe('how long it has been at work', () => {
       return apply(edits);
     };
     const began = performance.now();
-    const done = [reconciler.reconcile(true)];
+    const done = [reconciler.reconcile({ takeOver: true })];
     await until('some time', () => reconciler.busyMs > 400);
     expect(reconciler.busyMs).toBeLessThanOrEqual(performance.now() - began);
     states['10.0.0.2'] = 'up';
@@ -236,7 +246,7 @@ describe('how long it has been at work', () => {
   test('a pass that fails has ended, too', async () => {
     const { kernel, reconciler } = setUp();
     kernel.broken = true;
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     expect(reconciler.trouble).toBeDefined();
     expect(reconciler.busyMs).toBe(0);
   });
@@ -246,7 +256,7 @@ describe('trouble', () => {
   test('what the kernel refuses is told once with what it said, tried again, and its end is told', async () => {
     const { kernel, log, reconciler, weight } = setUp();
     kernel.refuse = /10\.0\.0\.3/;
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     const trouble = `the kernel did not take 1 of 3 changes:
   -a -t 10.0.0.1:80 -r 10.0.0.3:80 -g -w 0
 ipvsadm said:
@@ -265,7 +275,7 @@ ipvsadm said:
     const { kernel, log, reconciler } = setUp();
     kernel.table = parseSave('-A -t 10.0.0.1:80 -s wrr\n-a -t 10.0.0.1:80 -r 10.0.0.77:80 -g -w 1\n');
     kernel.broken = true;
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     expect(log.take()).toEqual(["error: Cannot bring the kernel's table up to date: ipvsadm is not in the mood"]);
     kernel.broken = false;
     await until('the foreign server is purged', () => !kernel.table.get(KEY)?.destinations.has('10.0.0.77:80'));
@@ -273,7 +283,7 @@ ipvsadm said:
 
   test('a foreign server that could not be purged is tried again', async () => {
     const { kernel, reconciler } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     const service = kernel.table.get(KEY);
     if (service === undefined) throw new Error('no service');
     const foreign = {
@@ -288,7 +298,7 @@ ipvsadm said:
       [KEY, { ...service, destinations: new Map(service.destinations).set('10.0.0.77:80', foreign) }],
     ]);
     kernel.refuse = /-d/;
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     expect(reconciler.trouble).toContain('-d -t 10.0.0.1:80 -r 10.0.0.77:80');
     kernel.refuse = /$^/;
     await reconciler.reconcile();
@@ -300,7 +310,7 @@ ipvsadm said:
 describe('watch', () => {
   test('puts back what has vanished, and leaves alone what has not', async () => {
     const { kernel, log, reconciler } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     log.take();
     const { reads } = kernel;
     await reconciler.watch();
@@ -313,7 +323,7 @@ describe('watch', () => {
 
   test('a look during a change counts for nothing', async () => {
     const { kernel, log, reconciler } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     log.take();
     kernel.list = async () => {
       void reconciler.reconcile();
@@ -328,7 +338,7 @@ describe('stop', () => {
   test('removes the named services after the edits under way, and nothing is changed after it', async () => {
     const { kernel, states, log, reconciler } = setUp();
     states['10.0.0.2'] = 'up';
-    void reconciler.reconcile(true);
+    void reconciler.reconcile({ takeOver: true });
     await until('edits', () => kernel.table.size > 0);
     await reconciler.stop(new Set([KEY, 'tcp:10.9.9.9:80']));
     expect(kernel.table.size).toBe(0);
@@ -337,7 +347,7 @@ describe('stop', () => {
       'Purged real server (stop): 10.0.0.2:80 (10.0.0.1:80)',
       'Purged virtual server (stop): 10.0.0.1:80',
     ]);
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     await reconciler.watch();
     expect(kernel.table.size).toBe(0);
   });
@@ -351,7 +361,7 @@ describe('stop', () => {
   test('ends the tries', async () => {
     const { kernel, reconciler } = setUp();
     kernel.broken = true;
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     await expect(reconciler.stop(new Set([KEY]))).rejects.toThrow('not in the mood');
     const { reads } = kernel;
     const began = performance.now();
@@ -364,7 +374,7 @@ describe('what a change costs', () => {
   /** Two changes, one after the other; how often the table was read for the second, and in how many batches it was made. */
   async function second(between: (kernel: SlowKernel) => void = () => {}): Promise<[number, number]> {
     const { kernel, reconciler, states } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     states['10.0.0.2'] = 'up';
     await reconciler.reconcile();
     const [reads, batches] = [kernel.reads, kernel.batches.length];
@@ -403,7 +413,7 @@ describe('what a change costs', () => {
       desired: () => desiredTable(config, () => state),
     });
     onTestFinished(() => reconciler.stop(new Set()));
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     const { reads } = kernel;
     state = 'up';
     await reconciler.reconcile();
@@ -412,7 +422,7 @@ describe('what a change costs', () => {
 
   test('a refusal is read, also where the listing happens to be as wanted', async () => {
     const { kernel, reconciler, states } = setUp();
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     const { reads } = kernel;
     kernel.apply = async (edits) => {
       await MemoryKernel.prototype.apply.call(kernel, edits);

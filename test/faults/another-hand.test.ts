@@ -139,7 +139,7 @@ async function settled(retryMs = 2) {
   const states: Record<string, State> = Object.fromEntries(SERVERS.map((server) => [server, 'up']));
   const desired = () => desiredTable(CONFIG, (_, { address }) => states[address] ?? 'unknown');
   const reconciler = new Reconciler({ kernel, retryMs, log: () => log, desired });
-  await reconciler.reconcile(true);
+  await reconciler.reconcile({ takeOver: true });
   log.take();
   const wanted = (): string => {
     const fresh = new HandKernel();
@@ -256,7 +256,7 @@ test('a scheduler set by hand stays until the next reload', async () => {
     states['10.0.0.2'] = 'up';
     await reconciler.reconcile();
     expect(scheduler()).toBe('rr');
-    await reconciler.reconcile(true);
+    await reconciler.reconcile({ takeOver: true });
     await rights();
   }
 });
