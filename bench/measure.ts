@@ -13,8 +13,6 @@ import { cpuMs, memoryMb, residentMb } from './usage.ts';
 export interface Limits {
   /** A start is given up after this. */
   readonly upMs: number;
-  /** What a quiet while costs is measured no sooner after a start: node compiles meanwhile what it sees used. */
-  readonly warmMs: number;
   readonly quietMs: number;
   /** So many samples at most, and none begun after so long. */
   readonly samples: number;
@@ -47,17 +45,20 @@ export interface Burst {
   readonly ipvsadm: number;
 }
 
-/** Servers that fail at the same time, each at its own. */
+/** Servers that fail side by side, each at its own times. */
 const LANES = 2;
+/** Their checks are so far apart, as parts of an interval: a change is over before the other one comes. */
+const APART = 1 / 4;
+/** So many servers are asked for one that is far enough from the other. */
+const PICKS = 20;
 
-/** A while in which nothing changes, of programs that were started `startedAt`. */
-export async function quiet(
-  machine: Machine,
-  servers: Servers,
-  startedAt: number,
-  { warmMs, quietMs }: Limits,
-): Promise<Quiet> {
+/** Until a program that was started `startedAt` costs what it will from then on. */
+export async function warm({ warmMs }: Contestant, startedAt: number): Promise<void> {
   await pause(Math.max(0, startedAt + warmMs - Date.now()));
+}
+
+/** A while in which nothing changes. */
+export async function quiet(machine: Machine, servers: Servers, { quietMs }: Limits): Promise<Quiet> {
   await calm();
   const ipvsadmBefore = ended(IPVSADM);
   const cpuBefore = cpuMs(processesOf(machine));
@@ -85,7 +86,8 @@ export async function measure(
   }
   await calm();
   const changed = await changes(machine, site, dead, servers, limits);
-  const undisturbed = await quiet(machine, servers, startedAt, limits);
+  await warm(contestant, startedAt);
+  const undisturbed = await quiet(machine, servers, limits);
   const pids = processesOf(machine);
   const memory = { memoryMb: memoryMb(pids), residentMb: residentMb(pids) };
   return { upMs, ipvsadmAtStart, ...changed, ...undisturbed, ...memory };
@@ -124,13 +126,29 @@ async function changes(
     const passed = ((Date.now() - ((await servers.asked(address)) ?? 0)) / intervalMs) % 1;
     await pause(intervalMs * ((1 + phase - passed) % 1));
   };
+  /** When the server of each lane was asked. */
+  const asked: number[] = [];
+  const pick = async (lane: number, from: readonly string[]): Promise<string> => {
+    let address = '';
+    for (let picks = 0; picks < PICKS; picks++) {
+      address = from[Math.floor(Math.random() * from.length)] ?? '';
+      const at = (await servers.asked(address)) ?? 0;
+      asked[lane] = at;
+      const isApart = (other: number): boolean => {
+        const distance = (Math.abs(at - other) / intervalMs) % 1;
+        return distance >= APART && distance <= 1 - APART;
+      };
+      if (asked.every((other, index) => index === lane || isApart(other))) break;
+    }
+    return address;
+  };
   const lane = async (number: number): Promise<void> => {
     const own = site.virtuals.filter((_, index) => index % LANES === number).flatMap((virtual) => virtual.servers);
     const healthy = own.filter((address) => !dead.includes(address));
     for (;;) {
       const [failure, recovery] = [failures.pop(), recoveries.pop()];
       if (failure === undefined || recovery === undefined || Date.now() > end) return;
-      const address = healthy[Math.floor(Math.random() * healthy.length)] ?? '';
+      const address = await pick(number, healthy);
       const seen = (hasWeight: boolean): Promise<number> =>
         whenTable(machine, sampleMs, (text) => isServing(text, hexadecimal(address, site.port)) === hasWeight);
       // One that never came up, or came back, has nothing to lose.

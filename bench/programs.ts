@@ -6,6 +6,8 @@ import { directorConfig, keepalivedConfig, type Site } from './sites.ts';
 
 export interface Contestant {
   readonly name: string;
+  /** For so long after a start its checks cost more than they will. */
+  readonly warmMs: number;
   /** Starts it; resolves when the command that starts it has ended, where there is one. */
   start(machine: Machine, site: Site): Promise<unknown>;
 }
@@ -14,6 +16,7 @@ const LOG = 'logfile = "/var/log/ldirectord.log"';
 
 const ldirectord = (fork: 'no' | 'yes'): Contestant => ({
   name: fork === 'yes' ? 'ldirectord, fork=yes' : 'ldirectord',
+  warmMs: 0,
   start: (machine, site) =>
     new Director(machine, 'ldirectord', directorConfig(site, [LOG, `fork = ${fork}`])).must('start'),
 });
@@ -26,6 +29,7 @@ function spawnOn(machine: Machine, command: readonly string[]): void {
 
 const keepalived: Contestant = {
   name: 'keepalived',
+  warmMs: 0,
   async start(machine, site) {
     machine.write('/run/keepalived.conf', keepalivedConfig(site));
     spawnOn(machine, ['keepalived', '-C', '-n', '-f', '/run/keepalived.conf', '-p', '/run/k.pid', '-c', '/run/c.pid']);
@@ -34,6 +38,8 @@ const keepalived: Contestant = {
 
 const tsdirectord: Contestant = {
   name: 'tsdirectord',
+  // Node compiles what it sees used.
+  warmMs: 60_000,
   async start(machine, site) {
     machine.write('/run/tsdirectord.cf', directorConfig(site, [LOG]));
     const program = `${process.env.LAB_ROOT}/bin/tsdirectord`;

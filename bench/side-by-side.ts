@@ -3,7 +3,7 @@ import type { Machine } from '../test/kernel/lab/network.ts';
 import { Network } from '../test/kernel/lab/network.ts';
 import { after, before, describe, test } from '../test/kernel/lab/test.ts';
 import { beginAccounting } from './accounting.ts';
-import { type Burst, burst, type Limits, type Measured, measure, quiet } from './measure.ts';
+import { type Burst, burst, type Limits, type Measured, measure, quiet, warm } from './measure.ts';
 import { CONTESTANTS, type Contestant, OURS, REFERENCE } from './programs.ts';
 import { Servers } from './servers.ts';
 import { burstRows, connectRow, rowsOf } from './side-by-side-rows.ts';
@@ -28,14 +28,14 @@ const SITE: Site = {
 const DEAD = [0, 2, 4, 6, 8].map((virtual) => `10.9.${virtual}.18`);
 const LIMITS: Limits = {
   upMs: Number(process.env.LAB_UP ?? 60_000),
-  warmMs: 60_000,
   quietMs: 20_000,
   samples: 20,
   samplingMs: 45_000,
   sampleMs: 30_000,
 };
+const MOST_WARM_MS = Math.max(...CONTESTANTS.map(({ warmMs }) => warmMs));
 /** Twice, as a start that is given up is made again on a finished table. */
-const DEADLINE_MS = 2 * (LIMITS.upMs + LIMITS.warmMs + LIMITS.quietMs + LIMITS.samplingMs) + 2 * LIMITS.sampleMs;
+const DEADLINE_MS = 2 * (LIMITS.upMs + MOST_WARM_MS + LIMITS.quietMs + LIMITS.samplingMs) + 2 * LIMITS.sampleMs;
 
 /** A thousand services that have one server. */
 const SHARED = '10.9.0.1';
@@ -107,9 +107,9 @@ describe('side by side', () => {
   const [ours, reference] = [CONTESTANTS[OURS], CONTESTANTS[REFERENCE]];
   const wanted = (list: readonly (Contestant | undefined)[]): Contestant[] =>
     list.filter((contestant) => contestant !== undefined).filter(({ name }) => ONLY.test(name));
-  // The two that are compared come first: where ldirectord has run its thousands of processes, whoever starts one pays for the pieces
-  // that this kernel's memory is in. A fork of ours takes 60 ms in the beginning and 90 ms later.
-  const compared = wanted([reference, ours]);
+  // Where others have run their processes a fork takes up to twice as long, as this kernel's memory is in pieces then. So those come
+  // last that start thousands of processes, and keepalived, which starts none, after ours.
+  const compared = wanted([ours, reference]);
   for (const contestant of compared) compare(contestant);
 
   for (const contestant of compared) {
@@ -119,7 +119,8 @@ describe('side by side', () => {
         onMachine(async (machine) => {
           const startedAt = Date.now();
           await start(contestant, machine, { ...SITE, check: 'connect' }, DEAD, LIMITS.upMs);
-          connecting.set(contestant, (await quiet(machine, servers, startedAt, LIMITS)).cpuPerCheckMs);
+          await warm(contestant, startedAt);
+          connecting.set(contestant, (await quiet(machine, servers, LIMITS)).cpuPerCheckMs);
         }),
       { deadlineMs: DEADLINE_MS },
     );
