@@ -52,7 +52,8 @@ export async function directing<T>(
   const daemon = new OwnDaemon({ dir, config: directorConfig(site, []), cpu, node });
   try {
     const members = site.virtuals.reduce((sum, { servers }) => sum + servers.length, 0);
-    const upMs = await daemon.logged(/Restored real server/, members, START_LIMIT_MS);
+    // One that answers at once comes with its weight; one that is late has none at first.
+    const upMs = await daemon.logged(/(?:Added|Restored) real server/, members, START_LIMIT_MS);
     await pause(SETTLE_MS);
     return await work(daemon, upMs);
   } finally {
