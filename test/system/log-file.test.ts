@@ -95,6 +95,8 @@ test('a full disk: what waits is bounded, what is lost is told once, and the clo
   log.write('next\n', 'info');
   log.write('and next\n', 'info');
   await until('the lines after it', () => read(path).endsWith('next\nand next\n'));
+  // It is told when the write has come back, which is after its bytes can be read.
+  await until('the end of the outage', () => outages.length > 0);
   const others = read(path)
     .split('\n')
     .filter((found) => !found.startsWith('x'));
