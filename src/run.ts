@@ -215,7 +215,7 @@ export async function run(options: RunOptions): Promise<number> {
   } finally {
     process.off('uncaughtException', dieLoudly);
     await companions.close();
-    await Promise.race([world.close(), pause(LEFT_PROCESSES_MS)]);
+    await Promise.race([Promise.all([world.close(), kernel.close?.()]), pause(LEFT_PROCESSES_MS)]);
     await claimed.release();
     await log.close();
   }

@@ -68,14 +68,17 @@ export function described({ program, path, name }: Call): string {
   return `${program} for ${path ?? name}`;
 }
 
-/** The table that `--ipvs` names. */
-export async function kernelOf({ flags: { ipvs, ipvsadm }, pidFilePlaces }: Call): Promise<Kernel> {
+/** The table that `--ipvs` names, to be closed by whoever goes on changing it (`isLasting`). */
+export async function kernelOf(
+  { flags: { ipvs, ipvsadm }, pidFilePlaces }: Call,
+  { isLasting = false } = {},
+): Promise<Kernel> {
   if (ipvs === 'memory') return new (await import('../system/memory-kernel.ts')).MemoryKernel();
   const [{ IpvsadmKernel }, { markedEnvironment }] = await Promise.all([
     import('../system/ipvsadm.ts'),
     import('../system/left-behind.ts'),
   ]);
-  return new IpvsadmKernel(ipvsadm, undefined, { env: markedEnvironment(pidFilePlaces[0] as string) });
+  return new IpvsadmKernel(ipvsadm, undefined, { isLasting, env: markedEnvironment(pidFilePlaces[0] as string) });
 }
 
 /** The synchronisation of connections that belongs to that table. */

@@ -30,7 +30,7 @@ export async function start(call: Call): Promise<number> {
     name,
     pidFile,
     pidFilePlaces: call.pidFilePlaces,
-    kernel: await kernelOf(call),
+    kernel: await kernelOf(call, { isLasting: true }),
     stateFile: statePath(pidFile, flags.ipvs),
     sync: await syncOf(flags),
     debug: flags.debug === true,

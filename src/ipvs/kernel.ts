@@ -21,4 +21,6 @@ export interface Kernel {
   list(): Promise<Listing | undefined>;
   /** What each server has been sent and has answered, understood a server at a time. Throws IpvsError, also then. */
   statistics?(): Promise<Iterable<ServerStatistics>>;
+  /** Ends what it keeps for the next call; nothing is to be called after it. */
+  close?(): Promise<void>;
 }

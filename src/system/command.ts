@@ -147,8 +147,8 @@ function collect(stream: Readable | null, limit: number, heard: (chunk: Buffer) 
   return () => Buffer.concat(chunks).subarray(-limit).toString('utf8');
 }
 
-/** False when nobody is left in the group (or it never began). */
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+/** False when nobody is left in the group that the command leads (or it never began). */
+export function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   if (pid === undefined) return false;
   try {
     return process.kill(-pid, signal);

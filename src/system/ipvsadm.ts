@@ -10,6 +10,8 @@ import { type Listing, parseProcListing, parseSave, parseThresholds } from '../i
 import { parseStatistics, type ServerStatistics } from '../ipvs/stats-format.ts';
 import type { Table } from '../ipvs/table.ts';
 import { runCommand } from './command.ts';
+import { environmentForOthers } from './environment.ts';
+import { Launcher } from './launcher.ts';
 
 /** ipvsadm answers in milliseconds; one that does not answer for this long is stuck. */
 const TIMEOUT_MS = 10_000;
@@ -40,6 +42,8 @@ export interface IpvsadmOptions {
   /** Where the kernel shows its table; default /proc/net/ip_vs. */
   readonly listing?: string;
   readonly run?: typeof runCommand;
+  /** Keeps a process ready that makes changes, until it is closed. */
+  readonly isLasting?: boolean;
   /** Its environment; what others get of ours when absent. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -54,7 +58,8 @@ export class IpvsadmKernel implements Kernel {
   readonly #timeoutMs: number;
   readonly #listing: string;
   readonly #runCommand: typeof runCommand;
-  readonly #env: NodeJS.ProcessEnv | undefined;
+  readonly #launcher: Launcher | undefined;
+  readonly #env: NodeJS.ProcessEnv;
   /** Whether there has been a listing: then there is the module, and none without it. */
   #wasListed = false;
   /** The last one. */
@@ -66,12 +71,13 @@ export class IpvsadmKernel implements Kernel {
   constructor(
     program = 'ipvsadm',
     timeoutMs = TIMEOUT_MS,
-    { listing = LISTING, run = runCommand, env }: IpvsadmOptions = {},
+    { listing = LISTING, run = runCommand, isLasting = false, env = environmentForOthers() }: IpvsadmOptions = {},
   ) {
     this.#program = program;
     this.#timeoutMs = timeoutMs;
     this.#listing = listing;
     this.#runCommand = run;
+    this.#launcher = isLasting ? new Launcher([program, '-R'], env) : undefined;
     this.#env = env;
   }
 
@@ -128,6 +134,10 @@ export class IpvsadmKernel implements Kernel {
     return complaints;
   }
 
+  async close(): Promise<void> {
+    await this.#launcher?.close();
+  }
+
   async #restore(input: string): Promise<string[]> {
     const { stdout, stderr, code, signal } = await this.#run(['-R'], { input });
     const complaints = linesOf(`${stdout}\n${stderr}`);
@@ -155,12 +165,11 @@ export class IpvsadmKernel implements Kernel {
       );
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const options = {
-        ...{ signal, maxOutputBytes: MAX_OUTPUT_BYTES },
-        ...(input === undefined ? {} : { input }),
-        ...(this.#env === undefined ? {} : { env: this.#env }),
-      };
-      const running = this.#runCommand([this.#program, ...args], options);
+      const options = { signal, maxOutputBytes: MAX_OUTPUT_BYTES };
+      const running =
+        input === undefined || this.#launcher === undefined
+          ? this.#runCommand([this.#program, ...args], { ...options, ...(input && { input }), env: this.#env })
+          : this.#launcher.run({ ...options, input });
       const result = await endOf(running, timeoutMs + UNENDING_MS);
       if (result === undefined) {
         const held = { call };

@@ -17,53 +17,67 @@ export function markedEnvironment(pidFile: string): NodeJS.ProcessEnv {
   return { ...environmentForOthers(), [MARK]: pidFile };
 }
 
+interface Process {
+  readonly pid: number;
+  /** The process that leads its session. */
+  readonly session: number;
+}
+
 /**
- * Ends every ipvsadm that was started for this pid file; to be called while no daemon has it. Throws UsageError when one cannot be ended:
- * it may yet change the table.
+ * Ends every ipvsadm that was started for this pid file, and the shell that was to start more; to be called while no daemon has it. Throws
+ * UsageError when one cannot be ended: it may yet change the table.
  */
 export async function endLeftBehind(pidFile: string): Promise<void> {
   const late = new AbortController();
   const { signal } = late;
   const found = await Promise.race([findMarked(pidFile), pause(LOOK_MS, [], { signal }).catch(() => [])]);
   late.abort();
-  for (const pid of found) kill(pid);
+  for (const { session } of found) kill(session);
   const until = performance.now() + END_MS;
-  for (const pid of found)
-    while (await isLeader(pid)) {
+  for (const each of found)
+    while ((await alive(each.pid))?.session === each.session) {
       if (performance.now() > until)
         throw new UsageError(
-          `an ipvsadm (pid ${pid}) of the daemon that was killed waits in the kernel and cannot be ended; nothing is changed before it is over (dmesg may say what it waits for)`,
+          `an ipvsadm (pid ${each.pid}) of the daemon that was killed waits in the kernel and cannot be ended; nothing is changed before it is over (dmesg may say what it waits for)`,
           1,
         );
       await pause(POLL_MS);
     }
 }
 
-async function findMarked(pidFile: string): Promise<number[]> {
+/** All that we start leads a session of its own, or was started by what leads it and has its environment. */
+async function findMarked(pidFile: string): Promise<Process[]> {
   const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const processes = (await Promise.all(numbers.map(alive))).filter((each) => each !== undefined);
+  const pids = new Set(processes.map(({ pid }) => pid));
   const mark = `${MARK}=${pidFile}`;
-  const marked = await Promise.all(
-    numbers.map(async (pid) => {
-      // Others are not asked for their environment.
-      if (!(await isLeader(pid))) return false;
-      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      return environment.split('\0').includes(mark);
-    }),
-  );
-  return numbers.filter((_, index) => marked[index]);
+  const answers = new Map<number, Promise<boolean>>();
+  const isMarked = (pid: number): Promise<boolean> => {
+    const known = answers.get(pid);
+    if (known !== undefined) return known;
+    const environment = readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    const answer = environment.then((text) => text.split('\0').includes(mark));
+    answers.set(pid, answer);
+    return answer;
+  };
+  // Only leaders are asked for their environment, and whom a leader has left alone.
+  const marked = await Promise.all(processes.map(({ pid, session }) => isMarked(pids.has(session) ? session : pid)));
+  return processes.filter((_, index) => marked[index]);
 }
 
-/** Whether it is alive and leads a session of its own, as all do that we start. */
-async function isLeader(pid: number): Promise<boolean> {
+/** Undefined when it is no more, or was not collected yet. */
+async function alive(pid: number): Promise<Process | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   // The name in parentheses may hold anything; behind it stand state, parent, group and session (proc(5)).
   const [state = 'X', , , session] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return !/[ZX]/.test(state) && session === String(pid);
+  // Session 0 is the kernel's own.
+  return /[ZX]/.test(state) || session === '0' ? undefined : { pid, session: Number(session) };
 }
 
-function kill(pid: number): void {
+/** The group is the session: nobody in it makes another. */
+function kill(session: number): void {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(-session, 'SIGKILL');
   } catch {
     // Over by now.
   }

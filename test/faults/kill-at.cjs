@@ -24,7 +24,7 @@ if (process.argv.includes(KILL_WORD)) {
   const point = (what, halfway) => {
     if (!counts) return;
     count++;
-    if (log !== undefined) writeSync(log, `${count} ${what}\n`);
+    if (log !== undefined) writeSync(log, `${count} ${what.replaceAll('\n', ' ')}\n`);
     if (count !== Number(KILL_AT)) return;
     halfway?.();
     kill(process.pid, 'SIGKILL');
@@ -108,15 +108,16 @@ if (process.argv.includes(KILL_WORD)) {
     const child = original(program, args, options);
     // A pipe takes all of it at once (kill-children.test.ts shows that it can), so that there is no half of it.
     if (child.stdin !== null)
-      replace(
-        child.stdin,
-        'end',
-        (end) =>
-          function (...input) {
-            if (input[0] !== undefined) effect(`input of ${program}`);
-            return end.apply(this, input);
-          },
-      );
+      for (const name of ['write', 'end'])
+        replace(
+          child.stdin,
+          name,
+          (original) =>
+            function (...input) {
+              if (input[0] !== undefined) effect(`input of ${program}`);
+              return original.apply(this, input);
+            },
+        );
     return child;
   });
   replace(process, 'kill', (original) => (pid, signal) => {

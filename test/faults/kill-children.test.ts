@@ -34,7 +34,8 @@ test('of a reload that is taken back: the next start ends it', { timeout: TEST_M
   daemon.signal('SIGHUP');
   await inBatch(site, mark);
   await daemon.kill();
-  expect(site.pids()).toHaveLength(1);
+  // It, and the shell that has started it.
+  expect(site.pids()).toHaveLength(2);
   site.configure('before');
   expect(await recover(site, 'before', 'by actions')).toEqual([]);
 });
@@ -48,7 +49,7 @@ test('of a stop: the next start ends it', { timeout: TEST_MS }, async () => {
   daemon.signal('SIGTERM');
   await inBatch(site, mark);
   await daemon.kill();
-  expect(site.pids()).toHaveLength(1);
+  expect(site.pids()).toHaveLength(2);
   expect(await recover(site, 'before', 'by actions')).toEqual([]);
 });
 
@@ -63,6 +64,15 @@ test('of a start: a stop ends it, and leaves nothing', { timeout: TEST_MS }, asy
   expect(site.isCleared).toBe(true);
   expect(site.pids()).toEqual([]);
   expect(await recover(site, 'before', 'by actions')).toEqual([]);
+});
+
+test('the shell that waits to start the next one ends by itself', { timeout: TEST_MS }, async () => {
+  const site = await siteWith(true);
+  const daemon = site.launch();
+  await begun(site, daemon, 'before');
+  await site.until('the shell', () => site.pids().length === 2);
+  await daemon.kill();
+  await site.until('its end', () => site.pids().length === 0);
 });
 
 test('a service that a reload was to remove is also removed by a stop', { timeout: TEST_MS }, async () => {

@@ -142,6 +142,8 @@ test.each(SCENARIOS)(
         const changes = site.changes - mark;
         await daemon.kill();
         site.healIpvsadm();
+        // An ipvsadm that was at work goes on: what it does is not the next daemon's doing (kill-children.test.ts has one that is slow).
+        await site.until('the end of what was left', () => site.pids().length === 0);
         return {
           wrong: [...harm, ...(await recover(site, layout, isWhole ? 'by actions' : 'quickly'))],
           effects,

@@ -7,6 +7,7 @@ export interface Look {
   readonly at: number;
   readonly residentMb: number;
   readonly descriptors: number;
+  /** Besides the shell that waits to start ipvsadm. */
   readonly children: number;
   /** Process ids. */
   readonly zombies: readonly number[];
@@ -17,7 +18,7 @@ export function look(pid: number): Look {
   const zombies = children.filter(({ state }) => state === 'Z').map((child) => child.pid);
   return {
     ...{ at: performance.now(), residentMb: residentMb([pid]), descriptors: descriptorsOf(pid).length },
-    ...{ children: children.length, zombies },
+    ...{ children: children.filter((child) => !isWaiting(child.pid)).length, zombies },
   };
 }
 
@@ -45,6 +46,12 @@ function childrenOf(parent: number): { pid: number; state: string }[] {
     const [, state = '', of] = /^.*\) (\S) (\d+) /s.exec(read(`/proc/${pid}/stat`)) ?? [];
     return Number(of) === parent ? [{ pid: Number(pid), state }] : [];
   });
+}
+
+/** As src/system/launcher.ts calls it. */
+function isWaiting(pid: number): boolean {
+  const [shell, , , name] = read(`/proc/${pid}/cmdline`).split('\0');
+  return shell === '/bin/sh' && name === 'starter';
 }
 
 function descriptorsOf(pid: number): string[] {
