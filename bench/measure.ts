@@ -2,8 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Machine } from '../test/kernel/lab/network.ts';
 import { ended } from './accounting.ts';
-import { type Arrivals, requests, scattered } from './figures.ts';
+import { type Arrivals, percentile, requests, scattered } from './figures.ts';
 import { hexadecimal, isServing, serving, whenTable } from './kernel-table.ts';
+import { usedMs } from './kernel-time.ts';
 import { type Contestant, processesOf } from './programs.ts';
 import type { Servers } from './servers.ts';
 import type { Site } from './sites.ts';
@@ -14,6 +15,7 @@ export interface Limits {
   /** A start is given up after this. */
   readonly upMs: number;
   readonly quietMs: number;
+  readonly costMs: number;
   /** So many samples at most, and none begun after so long. */
   readonly samples: number;
   readonly samplingMs: number;
@@ -23,6 +25,7 @@ export interface Limits {
 
 export interface Quiet {
   readonly arrivals: Arrivals;
+  /** Of the program, as this kernel samples it. */
   readonly cpuPerCheckMs: number;
   /** ipvsadm processes. */
   readonly ipvsadm: number;
@@ -31,6 +34,8 @@ export interface Quiet {
 /** Infinity where something did not come within its limit. */
 export interface Measured extends Quiet {
   readonly upMs: number;
+  /** Of one that does the same in each second: see cost(). */
+  readonly costMs: number | undefined;
   readonly ipvsadmAtStart: number;
   /** PSS; RSS of each process added up. */
   readonly memoryMb: number;
@@ -49,6 +54,11 @@ export interface Burst {
 const LANES = 2;
 /** Their checks are so far apart, as parts of an interval: a change is over before the other one comes. */
 const APART = 1 / 4;
+/** Others are at work on this machine, too, which makes seconds dearer and none cheaper: the one that three quarters exceed is taken. */
+const UNDISTURBED = 0.25;
+/** So often the servers take what has come, where it is measured what they cost. */
+const GATHER_MS = 10;
+const SECOND_MS = 1000;
 /** So many servers are asked for one that is far enough from the other. */
 const PICKS = 20;
 
@@ -68,17 +78,45 @@ export async function quiet(machine: Machine, servers: Servers, { quietMs }: Lim
   return { arrivals, cpuPerCheckMs: cpu / (requests(arrivals) || NaN), ipvsadm: ended(IPVSADM) - ipvsadmBefore };
 }
 
+/**
+ * What a check costs while nothing changes, in ms of the whole kernel, that is with its answer, as it is counted from outside. Meanwhile
+ * the servers cost the same for each check, however many come at once.
+ */
+export async function cost(servers: Servers, idleMs: number, { costMs }: Limits): Promise<number> {
+  let from = NaN;
+  const arrivals = await servers.gathering(GATHER_MS, () =>
+    servers.arrivals(() => {
+      from = Date.now();
+      return pause(costMs);
+    }),
+  );
+  const perSecond = percentile(await usedMs(from, from + costMs), UNDISTURBED) - idleMs;
+  return (perSecond * costMs) / SECOND_MS / (requests(arrivals) || NaN);
+}
+
+/** What the kernel takes of a second while nobody asks the servers. */
+export async function idle(servers: Servers, { costMs }: Limits): Promise<number> {
+  let from = NaN;
+  await servers.gathering(GATHER_MS, () => {
+    from = Date.now();
+    return pause(costMs);
+  });
+  return percentile(await usedMs(from, from + costMs), UNDISTURBED);
+}
+
 export async function measure(
   contestant: Contestant,
   machine: Machine,
   site: Site,
   dead: readonly string[],
   servers: Servers,
+  idleMs: number,
   limits: Limits,
 ): Promise<Measured> {
   const before = ended(IPVSADM);
   let startedAt = Date.now();
   const upMs = await start(contestant, machine, site, dead, limits.upMs);
+  if (upMs !== Infinity) await calm();
   const ipvsadmAtStart = ended(IPVSADM) - before;
   if (upMs === Infinity) {
     startedAt = Date.now();
@@ -88,9 +126,10 @@ export async function measure(
   const changed = await changes(machine, site, dead, servers, limits);
   await warm(contestant, startedAt);
   const undisturbed = await quiet(machine, servers, limits);
+  const costMs = contestant.isEven ? await cost(servers, idleMs, limits) : undefined;
   const pids = processesOf(machine);
   const memory = { memoryMb: memoryMb(pids), residentMb: residentMb(pids) };
-  return { upMs, ipvsadmAtStart, ...changed, ...undisturbed, ...memory };
+  return { upMs, ipvsadmAtStart, ...changed, ...undisturbed, costMs, ...memory };
 }
 
 /** A server that all virtual services share fails: from the check that finds it until no service has it any more. */
@@ -102,9 +141,12 @@ export async function burst(machine: Machine, address: string, servers: Servers,
     failedAt = await servers.fail(address);
     inTableAt = await whenTable(machine, limitMs, (text) => serving(text).length === 0);
   });
+  // The last one has done its work, but it may not have ended.
+  await calm();
+  const ipvsadm = ended(IPVSADM) - before;
   await servers.mend(address);
   const foundAt = arrivals[address]?.find((at) => at >= failedAt) ?? NaN;
-  return { tookMs: inTableAt - foundAt, ipvsadm: ended(IPVSADM) - before };
+  return { tookMs: inTableAt - foundAt, ipvsadm };
 }
 
 /** Servers fail and recover, each at a moment of its own between two checks of it: these moments are spread over the interval. */
@@ -121,24 +163,26 @@ async function changes(
   const end = Date.now() + samplingMs;
   const intervalMs = site.intervalS * 1000;
   const [failures, recoveries] = [scattered(samples), scattered(samples)];
+  /** Where in the interval a server is asked: a part of it. */
+  const beatOf = async (address: string): Promise<number> => (((await servers.asked(address)) ?? 0) / intervalMs) % 1;
   /** Waits until this part of an interval has passed since a check of a server, or since one that would have been. */
   const untilPhase = async (address: string, phase: number): Promise<void> => {
-    const passed = ((Date.now() - ((await servers.asked(address)) ?? 0)) / intervalMs) % 1;
+    const passed = (Date.now() / intervalMs - (await beatOf(address))) % 1;
     await pause(intervalMs * ((1 + phase - passed) % 1));
   };
-  /** When the server of each lane was asked. */
-  const asked: number[] = [];
+  /** Of the server of each lane. */
+  const beats: number[] = [];
+  const isApart = (one: number, other: number): boolean => {
+    const distance = Math.abs(one - other);
+    return distance >= APART && distance <= 1 - APART;
+  };
   const pick = async (lane: number, from: readonly string[]): Promise<string> => {
     let address = '';
     for (let picks = 0; picks < PICKS; picks++) {
       address = from[Math.floor(Math.random() * from.length)] ?? '';
-      const at = (await servers.asked(address)) ?? 0;
-      asked[lane] = at;
-      const isApart = (other: number): boolean => {
-        const distance = (Math.abs(at - other) / intervalMs) % 1;
-        return distance >= APART && distance <= 1 - APART;
-      };
-      if (asked.every((other, index) => index === lane || isApart(other))) break;
+      const beat = await beatOf(address);
+      beats[lane] = beat;
+      if (beats.every((other, index) => index === lane || isApart(beat, other))) break;
     }
     return address;
   };

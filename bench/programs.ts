@@ -8,6 +8,8 @@ export interface Contestant {
   readonly name: string;
   /** For so long after a start its checks cost more than they will. */
   readonly warmMs: number;
+  /** Whether it does the same in each second. */
+  readonly isEven: boolean;
   /** Starts it; resolves when the command that starts it has ended, where there is one. */
   start(machine: Machine, site: Site): Promise<unknown>;
 }
@@ -17,6 +19,8 @@ const LOG = 'logfile = "/var/log/ldirectord.log"';
 const ldirectord = (fork: 'no' | 'yes'): Contestant => ({
   name: fork === 'yes' ? 'ldirectord, fork=yes' : 'ldirectord',
   warmMs: 0,
+  // It asks one server after the other and waits for those that swallow packets, or all at the same time.
+  isEven: false,
   start: (machine, site) =>
     new Director(machine, 'ldirectord', directorConfig(site, [LOG, `fork = ${fork}`])).must('start'),
 });
@@ -30,6 +34,7 @@ function spawnOn(machine: Machine, command: readonly string[]): void {
 const keepalived: Contestant = {
   name: 'keepalived',
   warmMs: 0,
+  isEven: true,
   async start(machine, site) {
     machine.write('/run/keepalived.conf', keepalivedConfig(site));
     spawnOn(machine, ['keepalived', '-C', '-n', '-f', '/run/keepalived.conf', '-p', '/run/k.pid', '-c', '/run/c.pid']);
@@ -40,6 +45,7 @@ const tsdirectord: Contestant = {
   name: 'tsdirectord',
   // Node compiles what it sees used.
   warmMs: 60_000,
+  isEven: true,
   async start(machine, site) {
     machine.write('/run/tsdirectord.cf', directorConfig(site, [LOG]));
     const program = `${process.env.LAB_ROOT}/bin/tsdirectord`;

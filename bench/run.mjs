@@ -10,7 +10,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const KERNEL_DEADLINE_MS = 800_000;
 
 function kernel() {
-  return run([join(root, 'test/kernel/run.mjs'), 'side-by-side'], { LAB_DEADLINE_MS: String(KERNEL_DEADLINE_MS) });
+  return run([join(root, 'test/kernel/run.mjs'), 'side-by-side'], {
+    LAB_DEADLINE_MS: String(KERNEL_DEADLINE_MS),
+    LAB_METER: '1',
+  });
 }
 
 function host() {

@@ -13,6 +13,8 @@ export type ServerRequest =
   | { readonly op: 'listen'; readonly port: number }
   /** From now on these addresses, and no others, fail. Answered with the time of that, in ms since 1970. */
   | { readonly op: 'fail'; readonly ways: Readonly<Record<string, Way>> }
+  /** Connections are taken together, so often; 0: each at once. */
+  | { readonly op: 'gather'; readonly everyMs: number }
   /** Forgets what was noted, and notes from now on. */
   | { readonly op: 'note' }
   /** Arrivals since then; ends the noting. */
@@ -31,6 +33,7 @@ const BAD = answer('500 Internal Server Error');
 const HALF_BYTES = 30;
 
 let failing: ReadonlyMap<string, Way> = new Map();
+let gatherMs = 0;
 let noted: Map<string, number[]> | undefined;
 /** When each address was asked last. */
 const asked = new Map<string, number>();
@@ -79,6 +82,15 @@ function reply(socket: Socket, way: Way | undefined): void {
   }
 }
 
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/** Sleeps with all that there is to do, does it in one turn of the event loop, and sleeps again. */
+function gather(): void {
+  if (gatherMs === 0) return;
+  Atomics.wait(never, 0, 0, gatherMs);
+  setImmediate(gather);
+}
+
 async function perform(request: ServerRequest): Promise<unknown> {
   switch (request.op) {
     case 'listen':
@@ -86,6 +98,10 @@ async function perform(request: ServerRequest): Promise<unknown> {
     case 'fail':
       failing = new Map(Object.entries(request.ways));
       return Date.now();
+    case 'gather':
+      gatherMs = request.everyMs;
+      setImmediate(gather);
+      return undefined;
     case 'note':
       noted = new Map();
       return undefined;

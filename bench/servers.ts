@@ -42,6 +42,19 @@ export class Servers {
     return this.#tell();
   }
 
+  /**
+   * Connections are taken together so often while `work` goes on: what that costs does not depend on how many come at once. Not for
+   * requests, which are answered as late.
+   */
+  async gathering<T>(everyMs: number, work: () => Promise<T>): Promise<T> {
+    await this.#remote.ask({ op: 'gather', everyMs });
+    try {
+      return await work();
+    } finally {
+      await this.#remote.ask({ op: 'gather', everyMs: 0 });
+    }
+  }
+
   /** What arrives while `work` goes on. */
   async arrivals(work: () => Promise<unknown>): Promise<Arrivals> {
     await this.#remote.ask({ op: 'note' });

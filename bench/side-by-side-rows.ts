@@ -45,7 +45,13 @@ export function rowsOf(
     row('recovery, mean', 's', ({ recoveriesMs }) => mean(recoveriesMs), atMost(`${meanMs / 1000} s`, meanMs)),
     row('recovery, worst', 's', ({ recoveriesMs }) => worst(recoveriesMs), atMost(`${worstMs / 1000} s`, worstMs)),
     row('samples of each', '', ({ recoveriesMs }) => recoveriesMs.length),
-    row('CPU per http check', 'ms', ({ cpuPerCheckMs }) => cpuPerCheckMs, noMoreThanTheirs),
+    costRow(
+      'http',
+      measured.map((each) => each?.costMs),
+      ours,
+      reference,
+    ),
+    row('… of the program alone, sampled', 'ms', ({ cpuPerCheckMs }) => cpuPerCheckMs),
     row('checks in the quiet window', '', ({ arrivals }) => requests(arrivals)),
     row('check late, p50', 'ms', (each) => percentile(late(each), 0.5)),
     row('check late, p99', 'ms', (each) => percentile(late(each), 0.99)),
@@ -75,13 +81,10 @@ export function burstRows(burst: Burst | undefined, ours: number): Row[] {
   ];
 }
 
-/** Processor time of connect checks, of the two that it was measured of. */
-export function connectRow(values: readonly (number | undefined)[], ours: number, reference: number): Row {
+/** Processor time of checks of a kind, of those that it was measured of. */
+export function costRow(kind: string, values: readonly (number | undefined)[], ours: number, reference: number): Row {
   const [own, theirs] = [values[ours], values[reference]];
-  const goal = own === undefined || theirs === undefined ? undefined : noMoreThanTheirs(own, theirs);
-  return { what: 'CPU per connect check', unit: 'ms', values, goal };
-}
-
-function noMoreThanTheirs(own: number, theirs: number): Goal {
-  return { text: '≤ keepalived’s', met: own <= theirs };
+  const isKnown = own !== undefined && theirs !== undefined;
+  const goal = isKnown ? { text: '≤ keepalived’s', met: own <= theirs } : undefined;
+  return { what: `CPU per ${kind} check, answers included`, unit: 'ms', values, goal };
 }

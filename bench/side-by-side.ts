@@ -3,10 +3,10 @@ import type { Machine } from '../test/kernel/lab/network.ts';
 import { Network } from '../test/kernel/lab/network.ts';
 import { after, before, describe, test } from '../test/kernel/lab/test.ts';
 import { beginAccounting } from './accounting.ts';
-import { type Burst, burst, type Limits, type Measured, measure, quiet, warm } from './measure.ts';
+import { type Burst, burst, cost, idle, type Limits, type Measured, measure, warm } from './measure.ts';
 import { CONTESTANTS, type Contestant, OURS, REFERENCE } from './programs.ts';
 import { Servers } from './servers.ts';
-import { burstRows, connectRow, rowsOf } from './side-by-side-rows.ts';
+import { burstRows, costRow, rowsOf } from './side-by-side-rows.ts';
 import { numbered, type Site } from './sites.ts';
 import { calm, start } from './start.ts';
 import { markdown } from './table.ts';
@@ -29,13 +29,15 @@ const DEAD = [0, 2, 4, 6, 8].map((virtual) => `10.9.${virtual}.18`);
 const LIMITS: Limits = {
   upMs: Number(process.env.LAB_UP ?? 60_000),
   quietMs: 20_000,
+  costMs: 20_000,
   samples: 20,
   samplingMs: 45_000,
   sampleMs: 30_000,
 };
 const MOST_WARM_MS = Math.max(...CONTESTANTS.map(({ warmMs }) => warmMs));
 /** Twice, as a start that is given up is made again on a finished table. */
-const DEADLINE_MS = 2 * (LIMITS.upMs + MOST_WARM_MS + LIMITS.quietMs + LIMITS.samplingMs) + 2 * LIMITS.sampleMs;
+const DEADLINE_MS =
+  2 * (LIMITS.upMs + MOST_WARM_MS + LIMITS.quietMs + LIMITS.costMs + LIMITS.samplingMs) + 2 * LIMITS.sampleMs;
 
 /** A thousand services that have one server. */
 const SHARED = '10.9.0.1';
@@ -59,6 +61,8 @@ describe('side by side', () => {
   let servers: Servers;
   const measured = new Map<Contestant, Measured>();
   const connecting = new Map<Contestant, number>();
+  /** What the kernel takes of a second by itself. */
+  let idleMs = NaN;
   let thousand: Burst | undefined;
 
   before(async () => {
@@ -71,6 +75,7 @@ describe('side by side', () => {
     });
     servers = await Servers.start(place, SITE.port);
     beginAccounting();
+    idleMs = await idle(servers, LIMITS);
   });
   after(() => {
     const list = CONTESTANTS.map((contestant) => measured.get(contestant));
@@ -78,7 +83,7 @@ describe('side by side', () => {
     const connects = CONTESTANTS.map((contestant) => connecting.get(contestant));
     const rows = [
       ...rowsOf(list, OURS, REFERENCE, SITE.intervalS * 1000, LIMITS),
-      connectRow(connects, OURS, REFERENCE),
+      costRow('connect', connects, OURS, REFERENCE),
       ...burstRows(thousand, OURS),
     ];
     console.log(`\n${markdown(names, rows, REFERENCE)}\n`);
@@ -98,7 +103,7 @@ describe('side by side', () => {
       contestant.name,
       () =>
         onMachine(async (machine) => {
-          measured.set(contestant, await measure(contestant, machine, SITE, DEAD, servers, LIMITS));
+          measured.set(contestant, await measure(contestant, machine, SITE, DEAD, servers, idleMs, LIMITS));
         }),
       { deadlineMs: DEADLINE_MS },
     );
@@ -120,7 +125,7 @@ describe('side by side', () => {
           const startedAt = Date.now();
           await start(contestant, machine, { ...SITE, check: 'connect' }, DEAD, LIMITS.upMs);
           await warm(contestant, startedAt);
-          connecting.set(contestant, (await quiet(machine, servers, LIMITS)).cpuPerCheckMs);
+          connecting.set(contestant, await cost(servers, idleMs, LIMITS));
         }),
       { deadlineMs: DEADLINE_MS },
     );

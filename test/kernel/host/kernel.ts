@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Counts } from '../lab/reporter.ts';
+import { startMeter } from './meter.ts';
 
 const MEMORY_MB = 2048;
 
@@ -59,7 +60,9 @@ export function boot(options: Boot): Promise<Outcome> {
     detached: true,
   });
   const guardian = guard(child, debug ? [] : [dir, options.bundles]);
+  const stopMeter = options.env.LAB_METER === '1' && child.pid !== undefined ? startMeter(child.pid, dir) : undefined;
   const cleanUp = (): void => {
+    stopMeter?.();
     guardian.kill('SIGKILL');
     killGroup(child);
     if (!debug) rmSync(dir, { recursive: true, force: true });
