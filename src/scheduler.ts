@@ -55,8 +55,7 @@ export class Scheduler {
   readonly #onResult: (key: string, result: CheckResult) => void;
   // Looks at the clock are few here: in user-mode-linux each is a system call.
   readonly #alarms = new Alarms<Running>((jobs) => {
-    this.#standstill.look();
-    for (const job of jobs) this.#begin(job);
+    for (const [job, now] of timed(jobs, this.#standstill.look())) this.#begin(job, now);
   });
   /** Due already, and waiting for their turn. */
   readonly #late = new Set<Running>();
@@ -78,7 +77,11 @@ export class Scheduler {
     const now = performance.now();
     for (const [index, [key, { intervalMs, prepare }]] of fresh.entries()) {
       // Everything is asked at once in the beginning; the second round comes spread over an interval, and stays so.
-      const beat = { at: now + startDelay(index), nextAfterMs: spread(index, fresh.length, intervalMs) };
+      const size = groupSize(fresh.length, intervalMs);
+      const beat = {
+        at: now + startDelay(index - (index % size)),
+        nextAfterMs: spread(index, fresh.length, size, intervalMs),
+      };
       const job: Running = {
         ...{ key, intervalMs, check: prepare(), beat, dueAt: beat.at, startedAt: 0 },
         ...{ isRunning: false, isOutOfRhythm: false, again: false, repeats: 0 },
@@ -144,17 +147,14 @@ export class Scheduler {
     this.#alarms.set(job, at);
   }
 
-  #begin(job: Running): void {
-    const now = performance.now();
+  #begin(job: Running, now: number): void {
     if (this.#late.size === 0 && now - job.dueAt < LATE_MS) void this.#run(job, now);
     else if (this.#late.add(job).size === 1) setImmediate(() => this.#catchUp());
   }
 
   #catchUp(): void {
-    this.#standstill.look();
-    const now = performance.now();
     let begun = 0;
-    for (const job of this.#late) {
+    for (const [job, now] of timed(this.#late, this.#standstill.look())) {
       if (begun++ === START_GROUP) break;
       this.#late.delete(job);
       void this.#run(job, now);
@@ -168,10 +168,10 @@ export class Scheduler {
     job.isRunning = true;
     job.beat = withoutMissed(job, startedAt);
     job.dueAt = startedAt + job.check.limitMs;
-    const result = await job.check.run();
+    const result = await job.check.run(startedAt);
     if (this.#jobs.get(job.key) !== job) return;
     job.isRunning = false;
-    const endedAt = performance.now();
+    const endedAt = startedAt + result.durationMs;
     this.#schedule(job, nextBeat(job, isOutOfRhythm, endedAt));
     const isTelling = this.#isTelling(job, result);
     if (job.again || !isTelling) this.#insert(job, endedAt);
@@ -184,6 +184,17 @@ export class Scheduler {
     const isDoubtful = outcome === 'down' && this.#standstill.since(job.startedAt);
     job.repeats = isDoubtful && job.repeats < MOST_REPEATS ? job.repeats + 1 : 0;
     return job.repeats === 0;
+  }
+}
+
+/** Each with the time, beginning with `now`; the clock is asked again for each group, as starting a check takes a fraction of a millisecond. */
+function* timed<T>(items: Iterable<T>, now: number): Generator<readonly [T, number]> {
+  let at = now;
+  let count = 0;
+  for (const item of items) {
+    if (count > 0 && count % MOST_IN_GROUP === 0) at = performance.now();
+    count++;
+    yield [item, at];
   }
 }
 
@@ -208,10 +219,14 @@ function startDelay(index: number): number {
   return Math.floor(index / START_GROUP) * START_PAUSE_MS;
 }
 
-/** From the first to the second run of the job at this place of so many. */
-function spread(index: number, count: number, intervalMs: number): number {
+/** How many of so many that have this interval run together. */
+function groupSize(count: number, intervalMs: number): number {
   const perGroup = Math.floor((count * GROUP_MS) / intervalMs);
-  const size = Math.max(1, Math.min(perGroup, MOST_IN_GROUP));
+  return Math.max(1, Math.min(perGroup, MOST_IN_GROUP));
+}
+
+/** From the first to the second run of the job at this place of so many, in groups of this size. */
+function spread(index: number, count: number, size: number, intervalMs: number): number {
   const share = Math.min(1, ((Math.floor(index / size) + 1) * size) / count);
   return intervalMs * (share < FIRST_REST ? 1 + share : share);
 }

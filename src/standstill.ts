@@ -5,6 +5,8 @@ import { span } from './status/words.ts';
 
 /** How often it is looked whether time goes on. */
 const BEAT_MS = 250;
+/** Who has looked so long before the next look puts that off: waking up costs as much as a check. */
+const PUT_OFF_MS = BEAT_MS / 2;
 /** Less is the usual unpunctuality of a busy machine. */
 const NOTABLE_MS = 750;
 /** Nobody needs to know of less. */
@@ -23,6 +25,8 @@ export class Standstill {
   readonly #onEnd: (ms: number) => void;
   readonly #onJump: (ms: number) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** Since when the timer runs, of performance.now(). */
+  #armedAt = 0;
   /** When time was seen to go on last, of performance.now(), and what the clock said then. */
   #beatAt = performance.now();
   #clock = Date.now();
@@ -40,11 +44,11 @@ export class Standstill {
     if (this.#timer !== undefined) return;
     this.#beatAt = performance.now();
     this.#clock = Date.now();
-    this.#timer = setInterval(() => this.look(), BEAT_MS).unref();
+    this.#arm(this.#beatAt);
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
@@ -54,8 +58,8 @@ export class Standstill {
     return this.#endedAt > at;
   }
 
-  /** Looks at once: the first to wake up may be somebody else. */
-  look(): void {
+  /** Looks at once, as the first to wake up may be somebody else; what performance.now() says. */
+  look(): number {
     const now = performance.now();
     const clock = Date.now();
     const passed = now - this.#beatAt;
@@ -63,12 +67,22 @@ export class Standstill {
     const jump = clock - this.#clock - passed;
     this.#beatAt = now;
     this.#clock = clock;
-    if (this.#timer === undefined) return;
+    if (this.#timer === undefined) return now;
+    if (now - this.#armedAt >= PUT_OFF_MS) this.#arm(now);
     if (passed >= NOTABLE_MS || jump >= NOTABLE_MS) this.#endedAt = now;
     if (Math.abs(jump) >= TOLD_MS) this.#onJump(jump);
-    if (passed < TOLD_MS || now - this.#toldAt < TOLD_AGAIN_MS) return;
-    this.#toldAt = now;
-    this.#onEnd(passed);
+    if (passed >= TOLD_MS && now - this.#toldAt >= TOLD_AGAIN_MS) {
+      this.#toldAt = now;
+      this.#onEnd(passed);
+    }
+    return now;
+  }
+
+  /** Not unref'ed: node would wake up for it all the same, though it was put off. */
+  #arm(now: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.look(), BEAT_MS);
+    this.#armedAt = now;
   }
 }
 

@@ -53,6 +53,21 @@ describe('what is known', () => {
     }
     expect(told).toHaveLength(1);
   });
+
+  test('who looks often enough does so for it; then it looks by itself', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { standstill } = watched();
+    const looks = vi.spyOn(standstill, 'look');
+    for (let count = 0; count < 20; count++) {
+      vi.advanceTimersByTime(100);
+      standstill.look();
+    }
+    expect(looks).toHaveBeenCalledTimes(20);
+    vi.advanceTimersByTime(1_000);
+    expect(looks.mock.calls.length - 20).toBeOneOf([3, 4]);
+    expect(vi.getTimerCount()).toBe(1);
+  });
 });
 
 /** A check that ends as it is told to, and counts its runs. */
@@ -63,10 +78,10 @@ class Told implements RunnableCheck {
   constructor(run: (start: number) => CheckResult['outcome']) {
     this.#run = run;
   }
-  async run(): Promise<CheckResult> {
+  async run(startedAt: number): Promise<CheckResult> {
     this.starts++;
     await null;
-    return { outcome: this.#run(this.starts), detail: '', durationMs: 1 };
+    return { outcome: this.#run(this.starts), detail: '', durationMs: performance.now() - startedAt };
   }
   close(): void {}
 }

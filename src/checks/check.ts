@@ -47,8 +47,8 @@ export interface CheckServices {
 export interface CheckClock {
   /** Milliseconds that only ever grow. */
   readonly now: () => number;
-  /** Calls `run` once, unless the function returned is called before. */
-  readonly after: (ms: number, run: () => void) => () => void;
+  /** Calls `run` once, so many milliseconds from a moment of this clock (now when absent), unless the function returned is called before. */
+  readonly after: (ms: number, run: () => void, from?: number) => () => void;
 }
 
 export interface CheckContext extends CheckServices {
@@ -80,8 +80,11 @@ export interface CheckResult {
 export interface RunnableCheck {
   /** The longest that a run may take, its clean-up included. */
   readonly limitMs: number;
-  /** Never rejects, and settles at the deadline at the latest. */
-  run(): Promise<CheckResult>;
+  /**
+   * Never rejects, and settles at the deadline at the latest. Deadline and duration count from `startedAt`, which whoever has just looked
+   * knows (a moment of the check's clock); now when absent.
+   */
+  run(startedAt?: number): Promise<CheckResult>;
   /** Aborts a run under way and lets go of everything kept. */
   close(): void;
 }

@@ -1,4 +1,5 @@
 // Runs any check: the one deadline, the one try/catch and the one clean-up that all of them share.
+import { Alarms } from '../alarms.ts';
 import type { CheckKind, CheckPlan, CheckSpec, CheckSpecs, ConstantSpec, Target } from '../config/model.ts';
 import { formatEndpoint } from '../config/model.ts';
 import { hideSecrets } from '../config/secrets.ts';
@@ -19,8 +20,8 @@ import { codeOf, explain } from './reasons.ts';
 import { Stop } from './stop.ts';
 import { duration, printable } from './text.ts';
 
-/** The longest delay that a timer takes; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The longest delay that a timer takes, whose time is rounded up; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 2;
 
 /** Characters of a reason. */
 const LONGEST_DETAIL = 1_000;
@@ -46,11 +47,21 @@ interface Shared {
   commands: Set<Promise<unknown>> | undefined;
 }
 
+interface Deadline {
+  readonly run: () => void;
+}
+
+/** Checks that begin together end together at the latest, and share a timer. */
+const deadlines = new Alarms<Deadline>((due) => {
+  for (const { run } of due) run();
+});
+
 export const SYSTEM_CLOCK: CheckClock = {
   now: () => performance.now(),
-  after(ms, run) {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
+  after(ms, run, from = performance.now()) {
+    const deadline = { run };
+    deadlines.set(deadline, from + ms);
+    return () => deadlines.delete(deadline);
   },
 };
 
@@ -76,8 +87,8 @@ class PreparedCheck implements RunnableCheck {
     return longest(this.#spec) + KILLED_COMMAND_MS;
   }
 
-  run(): Promise<CheckResult> {
-    this.#running ??= this.#runOnce();
+  run(startedAt = this.#shared.clock.now()): Promise<CheckResult> {
+    this.#running ??= this.#runOnce(startedAt);
     return this.#running;
   }
 
@@ -87,9 +98,8 @@ class PreparedCheck implements RunnableCheck {
     this.#letGo();
   }
 
-  async #runOnce(): Promise<CheckResult> {
+  async #runOnce(startedAt: number): Promise<CheckResult> {
     const { clock } = this.#shared;
-    const startedAt = clock.now();
     const dropped = new Stop();
     if (this.#isClosed) dropped.stop();
     this.#dropped = dropped;
@@ -100,7 +110,7 @@ class PreparedCheck implements RunnableCheck {
       durationMs: clock.now() - startedAt,
     });
     try {
-      return result('up', await attempt(this.#shared, this.#spec, dropped));
+      return result('up', await attempt(this.#shared, this.#spec, dropped, startedAt));
     } catch (error) {
       this.#letGo();
       if (dropped.isStopped) return result('error', 'the check was dropped before it ended');
@@ -120,10 +130,10 @@ class PreparedCheck implements RunnableCheck {
 }
 
 /** One check of one spec: settles at its deadline, or when it is `dropped`, whatever the check's own code does. */
-async function attempt(shared: Shared, spec: CheckSpec, dropped: Stop): Promise<string> {
+async function attempt(shared: Shared, spec: CheckSpec, dropped: Stop, startedAt?: number): Promise<string> {
   if (isConstant(spec)) return constant(spec);
   dropped.throwIfStopped();
-  return new Attempt(shared, spec).make(dropped);
+  return new Attempt(shared, spec).make(dropped, startedAt);
 }
 
 /** What one run of a check is given; methods of a class, as this is made a hundred times a second. */
@@ -145,10 +155,12 @@ class Attempt implements CheckContext {
     if (trace !== undefined) this.trace = traceOf(shared.target, trace);
   }
 
-  async make(dropped: Stop): Promise<string> {
+  /** `startedAt`: now when absent. */
+  async make(dropped: Stop, startedAt?: number): Promise<string> {
     const { clock, commands, target } = this.#shared;
     const stopped = this.#stopped;
     let disarm: (() => void) | undefined;
+    let from = startedAt;
     const aborted = new Promise<never>((_resolve, reject) => stopped.onStop(reject));
     const forget = dropped.onStop((reason) => stopped.stop(reason));
     try {
@@ -158,10 +170,11 @@ class Attempt implements CheckContext {
         );
         await Promise.race([aborted, Promise.all(commands)]);
         disarm();
+        from = undefined;
       }
       const limitMs = limitOf(this.#spec);
       if (limitMs !== undefined)
-        disarm = clock.after(Math.min(limitMs, LONGEST_TIMER_MS), () => stopped.stop(this.#late(limitMs)));
+        disarm = clock.after(Math.min(limitMs, LONGEST_TIMER_MS), () => stopped.stop(this.#late(limitMs)), from);
       return await Promise.race([aborted, perform(target, this.#spec, this)]);
     } finally {
       this.#ended = true;

@@ -1,5 +1,5 @@
 // The frame round every check: what its end means, when it must end, what is cleaned up and kept.
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { CheckServices } from '../../src/checks/check.ts';
 import { explain } from '../../src/checks/reasons.ts';
 import { prepareCheck, SYSTEM_CLOCK } from '../../src/checks/run.ts';
@@ -26,6 +26,36 @@ test('the duration is told by the given clock', async () => {
     now: () => (now += 5),
   });
   expect((await prepared.run()).durationMs).toBe(5);
+});
+
+test('duration and deadline count from the moment that is given', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const prepared = prepareCheck(
+    { target, spec: external(1000) },
+    commandThat(() => new Promise(() => {})),
+  );
+  const began = performance.now();
+  vi.advanceTimersByTime(400);
+  const result = prepared.run(began);
+  await vi.advanceTimersByTimeAsync(599);
+  expect(vi.getTimerCount()).toBe(1);
+  await vi.advanceTimersByTimeAsync(2);
+  expect(await result).toMatchObject({ outcome: 'down', detail: 'no answer within 1 s (check still running)' });
+  expect((await result).durationMs).toBeCloseTo(1000, -1);
+});
+
+test('deadlines of one moment share a timer, and leave none behind', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const over: string[] = [];
+  const from = performance.now();
+  const disarm = ['a', 'b', 'c'].map((name) => SYSTEM_CLOCK.after(1000, () => over.push(name), from));
+  expect(vi.getTimerCount()).toBe(1);
+  disarm[1]?.();
+  vi.advanceTimersByTime(1001);
+  expect(over).toEqual(['a', 'c']);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('our own fault is an error and shows where', async () => {
